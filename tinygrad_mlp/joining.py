@@ -1,0 +1,66 @@
+"""Functions of several Tensors that are not methods: where, cat, stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+from . import ops
+from .arguments import as_axis, as_condition
+from .tensor import Tensor, apply, choose, jointly
+
+
+def where(condition: Any, x: Any, y: Any) -> Tensor:
+    """x where the condition holds, y elsewhere; all three broadcast.
+
+    >>> import tinygrad_mlp as tg
+    >>> x = tg.tensor([-1.0, 2.0])
+    >>> tg.where(x > 0, x, 0)
+    tensor([0., 2.])
+    """
+    if not isinstance(x, Tensor) and not isinstance(y, Tensor):
+        x = Tensor(x)
+    return choose(x, y, as_condition(condition))
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
+    """Tensors one after the other along an axis that they have; the other axes must agree.
+
+    >>> import tinygrad_mlp as tg
+    >>> tg.cat([tg.tensor([1.0]), tg.tensor([2.0, 3.0])])
+    tensor([1., 2., 3.])
+    """
+    xs = several("cat", tensors)
+    place = as_axis("cat", max(xs[0].ndim, 1), dim if axis is None else axis)
+    others = {x.shape[:place] + x.shape[place + 1 :] for x in xs}
+    if len(others) > 1 or xs[0].ndim == 0:
+        raise ValueError(
+            f"cat: shapes {', '.join(str(x.shape) for x in xs)} must be alike but for axis {place} "
+            "and have at least one axis"
+        )
+    starts = tuple(accumulate((x.shape[place] for x in xs), initial=0))
+    return apply(ops.cat, xs, place, starts)
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
+    """Tensors of one shape, side by side along a new axis.
+
+    >>> import tinygrad_mlp as tg
+    >>> tg.stack([tg.tensor([1.0, 2.0]), tg.tensor([3.0, 4.0])]).shape
+    (2, 2)
+    """
+    xs = several("stack", tensors)
+    if len({x.shape for x in xs}) > 1:
+        raise ValueError(f"stack: shapes {', '.join(str(x.shape) for x in xs)} must be equal")
+    place = dim if axis is None else axis
+    return cat([x.unsqueeze(place) for x in xs], place)
+
+
+def several(op: str, tensors: Sequence[Any]) -> list[Tensor]:
+    """A list of at least one Tensor, all of the same dtype."""
+    if isinstance(tensors, Tensor) or not all(isinstance(x, Tensor) for x in tensors):
+        raise TypeError(f"{op}: a list of Tensors is needed")
+    if not tensors:
+        raise ValueError(f"{op}: a list of at least one Tensor is needed")
+    return jointly(op, tensors)

@@ -1,0 +1,263 @@
+"""The table of ops: one row per op, with its forward on arrays and one VJP per input.
+
+Reverse-mode differentiation needs to know one thing about an op: how a cotangent g = ∂f/∂out
+becomes a cotangent ∂f/∂x, for each input x. That map is the vector-Jacobian product, the VJP.
+
+A VJP asks for what it needs by naming it. ``lambda g, y: g * y`` is the VJP of x ⊙ y for x: it
+needs the other factor and nothing else, so the tape keeps nothing else. The names are
+
+- the parameters of the op's forward: its inputs (x, y), then its options (axes, …);
+- ``out``, what the forward returned;
+- where an op has one VJP, ``shape`` and ``dtype`` of its input; and where that VJP serves any
+  number of inputs, ``i``, the place of the input among them.
+
+VJPs are written with the rows themselves. On arrays that is plain NumPy and gives the gradient;
+on Tensors the same line goes on the tape and gives a gradient that can be differentiated again.
+
+Where an op broadcasts its inputs, the tape sums each cotangent down to its input's shape, so no
+row has to.
+"""
+
+# mypy: disable-error-code="has-type"
+# (rows use rows that come after them)
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+# An array, or a Tensor where the gradient is to have a graph. What a row does to it, both can do.
+Value = Any
+Shape = tuple[int, ...]
+Axes = tuple[int, ...] | None  # None is all of them
+
+
+class Op:
+    """A row of the table.
+
+    ``forward(*inputs, *options)`` maps arrays to an array; ``vjps[i](g, …)`` maps the cotangent of
+    the output to the cotangent of input i. ``wants[i]`` lists what that VJP asks for, as places in
+    (out, *inputs, *options, shape, dtype, i), and ``picks[i]`` takes it from such a tuple.
+
+    For the readers of the graph, ``formula`` is the op in mathematical notation, and ``domain``
+    says, elementwise and of arrays, where the derivative exists; None means everywhere.
+    """
+
+    __slots__ = (
+        "broadcasts", "domain", "formula", "forward", "name", "picks", "variadic", "vjps", "wants",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        formula: str,
+        forward: Callable[..., Any],
+        *vjps: Callable[..., Value],
+        broadcasts: bool = False,
+        variadic: bool = False,
+        domain: Callable[..., Any] | None = None,
+    ) -> None:
+        self.name = name
+        self.formula = formula
+        self.forward = forward
+        self.vjps = vjps
+        self.broadcasts = broadcasts
+        self.variadic = variadic
+        self.domain = domain
+        names = ("out", *parameters(forward))
+        if len(vjps) == 1:
+            names += ("shape", "dtype", "i")
+        self.wants = tuple(tuple(map(names.index, parameters(vjp)[1:])) for vjp in vjps)
+        self.picks = tuple(map(picker, self.wants))
+
+    def __call__(self, x: Value, *more: Any) -> Value:
+        """The op on arrays, which gives an array, or on Tensors, which gives one on the tape."""
+        if type(x) is ndarray or isinstance(x, np.generic):
+            return self.forward(x, *more)
+        return x.apply(self, *more)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}: {self.formula}>"
+
+
+def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of a function's parameters; NumPy's ufuncs have x, or x and y."""
+    if isinstance(function, np.ufunc):
+        return ("x", "y")[: function.nin]
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount]
+
+
+def picker(places: tuple[int, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """A function from a tuple to the tuple of its entries at these places."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    # itemgetter of one place gives the bare entry; of a slice, a tuple.
+    return itemgetter(slice(places[0], places[0] + 1) if places else slice(0))
+
+
+TABLE: dict[str, Op] = {}
+
+
+def row(name: str, formula: str, forward: Callable[..., Any], *vjps: Any, **fields: Any) -> Op:
+    """Add an op to the table."""
+    TABLE[name] = Op(name, formula, forward, *vjps, **fields)
+    return TABLE[name]
+
+
+# What the rows need beyond one expression.
+
+
+def product(x: Value, y: Value) -> Value:
+    # np.matmul takes three times as long as dot for small matrices.
+    return x.dot(y) if type(x) is ndarray and x.ndim == 2 == y.ndim else x @ y
+
+
+def power(x: Value, p: float) -> Value:
+    return x if p == 1 else x**p
+
+
+# 1, and an x from which on 1 + eˣ rounds to eˣ, so that a larger x gives the same σ(x) = 1; by the
+# character of the dtype. As arrays, since NumPy takes twice as long for a Python number.
+SIGMOID = {t: (np.array(1, t), np.array(x, t)) for t, x in (("e", 11), ("f", 40), ("d", 40))}
+
+
+def logistic(x: ndarray) -> ndarray:
+    """eˣ / (1 + eˣ), which unlike 1 / (1 + e⁻ˣ) is accurate to the last digits for any x < 0."""
+    one, enough = SIGMOID[x.dtype.char]
+    t: ndarray = np.minimum(x, enough, out=...)
+    np.exp(t, t)
+    np.divide(t, t + one, t)
+    return t
+
+
+def log_base(x: Value, y: Value) -> Value:
+    """The log x in ∂xʸ/∂y = xʸ log x: as in PyTorch, 0 where x = 0 ≤ y, and nan where x < 0."""
+    return log(where(where(x, np.nan, x >= 0), 1, (x != 0) | (y < 0)))
+
+
+def repeat(x: Value, shape: Shape) -> Value:
+    if type(x) is ndarray and x.ndim == 0:
+        # The same view as np.broadcast_to gives, in a sixth of the time.
+        return ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
+    return np.broadcast_to(x, shape)
+
+
+def total(x: ndarray, axes: Axes, keepdims: bool) -> Any:
+    # What np.sum comes to in the end.
+    return np.add.reduce(x, axes, None, None, keepdims)  # type: ignore[call-overload]
+
+
+def spread(g: Value, shape: Shape, axes: Axes) -> Value:
+    """A value for each sum over these axes, copied to every term of that sum."""
+    if g.ndim and axes is not None:
+        g = g.reshape(tuple(1 if a in axes else n for a, n in enumerate(shape)))
+    return expand(g, shape)
+
+
+def terms(shape: Shape, axes: Axes) -> float:
+    """How many terms a mean over these axes has; nan for none, as 0 / nan gives no warning."""
+    return prod(shape if axes is None else [shape[a] for a in axes]) or np.nan
+
+
+def share(g: Value, x: Value, y: Value) -> Value:
+    """The cotangent of x in max(x, y): half in a tie, none where y is larger, all elsewhere."""
+    return where(where(g * 0.5, g, x == y), 0.0, ~(x < y))
+
+
+def ties(g: Value, x: Value, out: Value, axes: Axes) -> Value:
+    """The cotangent of x in max x or min x: shared equally by the entries that equal it."""
+    winners = (x == spread(out, x.shape, axes)) | (x != x)
+    n = winners.sum(axes, keepdims=True).astype(x.dtype)
+    return where(spread(g, x.shape, axes) / n, 0.0, winners)
+
+
+def scattered(x: ndarray, index: tuple[Any, ...], into: Shape) -> ndarray:
+    """Zeros, with x added at the index. Only an index with arrays in it can name a place twice."""
+    out = np.zeros(into, x.dtype)
+    if ndarray in map(type, index):
+        np.add.at(out, index, x)
+    else:
+        out[index] = x
+    return out
+
+
+def piece(g: Value, i: int, axis: int, starts: tuple[int, ...]) -> Value:
+    return g[(slice(None),) * axis + (slice(starts[i], starts[i + 1]),)]
+
+
+# fmt: off
+# Arithmetic.
+add = row("add", "x + y", np.add, lambda g: g, lambda g: g, broadcasts=True)
+sub = row("sub", "x − y", np.subtract, lambda g: g, lambda g: -g, broadcasts=True)
+mul = row("mul", "x ⊙ y", np.multiply, lambda g, y: g * y, lambda g, x: g * x, broadcasts=True)
+div = row("div", "x / y", np.divide,
+          lambda g, y: g / y, lambda g, y, out: -g * out / y,
+          broadcasts=True, domain=lambda x, y: y != 0)
+neg = row("neg", "−x", np.negative, lambda g: -g)
+pow = row("pow", "xᵖ", lambda x, p: x**p,
+          lambda g, x, p: g * (p * power(x, p - (p != 0))),
+          domain=lambda x, p: (x > 0) | (p >= 0) & (p % 1 == 0))
+pow_tensor = row("pow_tensor", "xʸ", np.power,
+                 lambda g, x, y: g * (y * x ** (y - (y != 0))),
+                 lambda g, x, y, out: g * out * log_base(x, y),
+                 broadcasts=True, domain=lambda x, y: x > 0)
+matmul = row("matmul", "x y", product,
+             lambda g, y: product(g, y.mT), lambda g, x: product(x.mT, g), broadcasts=True)
+
+# Functions of one variable.
+exp = row("exp", "exp(x)", np.exp, lambda g, out: g * out)
+log = row("log", "log(x)", np.log, lambda g, x: g / x, domain=lambda x: x > 0)
+sqrt = row("sqrt", "√x", np.sqrt, lambda g, out: g / (2 * out), domain=lambda x: x > 0)
+sin = row("sin", "sin(x)", np.sin, lambda g, x: g * cos(x))
+cos = row("cos", "cos(x)", np.cos, lambda g, x: -g * sin(x))
+tanh = row("tanh", "tanh(x)", np.tanh, lambda g, out: g * (1 - out * out))
+sigmoid = row("sigmoid", "σ(x)", logistic, lambda g, out: (1 - out) * out * g)
+relu = row("relu", "max(x, 0)", lambda x: np.maximum(x, 0),
+           lambda g, out: where(g, 0.0, out != 0), domain=lambda x: x != 0)
+abs = row("abs", "|x|", np.abs, lambda g, x: g * sign(x), domain=lambda x: x != 0)
+sign = row("sign", "sign(x)", np.sign, lambda g: where(g, 0.0, False), domain=lambda x: x != 0)
+clamp = row("clamp", "min(max(x, low), high)", lambda x, low, high: np.clip(x, low, high),
+            lambda g, x, low, high: where(g, 0.0, (x >= low) & (x <= high)),
+            domain=lambda x, low, high: (x != low) & (x != high))
+
+# A choice between two.
+maximum = row("maximum", "max(x, y)", np.maximum,
+              lambda g, x, y: share(g, x, y), lambda g, x, y: share(g, y, x),
+              broadcasts=True, domain=lambda x, y: x != y)
+minimum = row("minimum", "min(x, y)", np.minimum,
+              lambda g, x, y: share(g, y, x), lambda g, x, y: share(g, x, y),
+              broadcasts=True, domain=lambda x, y: x != y)
+where = row("where", "x if condition else y", lambda x, y, condition: np.where(condition, x, y),
+            lambda g, condition: where(g, 0.0, condition),
+            lambda g, condition: where(g, 0.0, ~condition),
+            broadcasts=True)
+
+# Reductions over the axes given.
+sum = row("sum", "Σ x", total,
+          lambda g, shape, axes: spread(g, shape, axes))
+mean = row("mean", "mean(x)",
+           lambda x, axes, keepdims: total(x, axes, keepdims) / terms(x.shape, axes),
+           lambda g, shape, axes: spread(g / terms(shape, axes), shape, axes))
+amax = row("amax", "max x", lambda x, axes, keepdims: np.max(x, axes, keepdims=keepdims),
+           lambda g, x, out, axes: ties(g, x, out, axes))
+amin = row("amin", "min x", lambda x, axes, keepdims: np.min(x, axes, keepdims=keepdims),
+           lambda g, x, out, axes: ties(g, x, out, axes))
+
+# The same numbers in another arrangement.
+reshape = row("reshape", "reshape(x)", lambda x, to: x.reshape(to),
+              lambda g, shape: g.reshape(shape))
+permute = row("permute", "xᵀ", lambda x, axes: x.transpose(axes),
+              lambda g, axes: permute(g, tuple(map(axes.index, range(len(axes))))))
+expand = row("expand", "expand(x)", repeat, lambda g: g, broadcasts=True)
+getitem = row("getitem", "x[index]", lambda x, index: x[index],
+              lambda g, shape, index: scatter(g, index, shape))
+scatter = row("scatter", "0[index] + x", scattered, lambda g, index: g[index])
+cat = row("cat", "[x, …]", lambda xs, axis, starts: np.concatenate(xs, axis),
+          lambda g, i, axis, starts: piece(g, i, axis, starts), variadic=True)
+cast = row("cast", "x", lambda x, to: x.astype(to), lambda g, dtype: cast(g, dtype))

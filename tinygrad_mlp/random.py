@@ -1,0 +1,254 @@
+"""PyTorch's CPU random numbers, on NumPy arrays.
+
+The engine is MT19937, seeded as ``numpy.random.RandomState`` seeds it. How its 32-bit words
+become uniforms and normals follows PyTorch 2.13: the same seed and the same calls give the
+numbers of ``torch.rand`` and ``torch.randn``.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+__all__ = ["Generator", "default_generator", "manual_seed"]
+
+Array = NDArray[Any]
+
+
+class Generator:
+    """A stream of random numbers: the counterpart of ``torch.Generator``.
+
+    A new one is seeded with 67280421310721, as PyTorch's is. Threads may share one: each call
+    takes its numbers in one piece. A call that raises takes none.
+
+    >>> Generator().manual_seed(0).uniform((2,), "float32")
+    array([0.4962566, 0.7682218], dtype=float32)
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.manual_seed(67280421310721)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start the stream that belongs to ``seed`` and return the generator itself.
+
+        As in PyTorch, ``seed`` lies between -2**63 and 2**64 - 1, a negative one stands for
+        ``seed + 2**64``, and the engine sees the low 32 bits only. Raises ValueError outside
+        that range, TypeError for anything but an integer.
+
+        >>> Generator().manual_seed(-1).initial_seed() == 2**64 - 1
+        True
+        """
+        seed = operator.index(seed)
+        if not -(2**63) <= seed < 2**64:
+            raise ValueError(f"manual_seed: {seed} is not between -2**63 and 2**64 - 1")
+        with self._lock:
+            self._seed = seed % 2**64
+            # Importing numpy.random is slow, so the engine waits for the first draw.
+            self._engine: np.random.RandomState | None = None
+            self._kept: float | None = None
+        return self
+
+    def initial_seed(self) -> int:
+        """The seed of the stream, from 0 to 2**64 - 1.
+
+        >>> Generator().manual_seed(7).initial_seed()
+        7
+        """
+        return self._seed
+
+    def get_state(self) -> NDArray[np.uint64]:
+        """A snapshot for `set_state`: a new uint64 array of shape (627,), its layout private.
+
+        >>> generator = Generator()
+        >>> state = generator.get_state()
+        >>> first = generator.normal((3,), "float32")
+        >>> bool((generator.set_state(state).normal((3,), "float32") == first).all())
+        True
+        """
+        with self._lock:
+            engine: Any = self._started().get_state(legacy=False)["state"]
+            kept = np.float64(math.nan if self._kept is None else self._kept)
+            head = [self._seed, engine["pos"], kept.view(np.uint64)]
+            return np.array([*head, *engine["key"]], np.uint64)
+
+    def set_state(self, state: NDArray[np.uint64]) -> Generator:
+        """Go back to a snapshot that `get_state` took and return the generator itself.
+
+        Raises ValueError if ``state`` cannot come from there.
+
+        >>> Generator().set_state(Generator().manual_seed(3).get_state()).initial_seed()
+        3
+        """
+        state = np.array(state)
+        if state.shape != (627,) or state.dtype != np.uint64 or state[1] > 624:
+            raise ValueError("set_state: pass the uint64 array of shape (627,) from get_state")
+        seed, position, kept, key = state[0], state[1], state[2].view(np.float64), state[3:]
+        with self._lock:
+            self._seed = int(seed)
+            self._started().set_state(("MT19937", key.astype(np.uint32), int(position), 0, 0.0))
+            self._kept = None if np.isnan(kept) else float(kept)
+        return self
+
+    def uniform(self, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+        """Numbers from [0, 1), as ``torch.rand``: a new array of that shape and dtype.
+
+        ``dtype`` is float32 (24 random bits from one 32-bit word) or float64 (53 bits from
+        two, the high word first); both equal PyTorch's bit for bit. Raises TypeError for
+        another dtype, ValueError for a negative size.
+
+        >>> Generator().manual_seed(0).uniform((1, 2), "float64")
+        array([[0.970053  , 0.70781986]])
+        """
+        out = _new("uniform", shape, dtype)
+        with self._lock:
+            self._fill(out.reshape(-1))
+        return out
+
+    def normal(self, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+        """Numbers from N(0, 1), as ``torch.randn``: a new array of that shape and dtype.
+
+        ``dtype`` is float32 or float64; raises as `uniform` does. Fewer than 16 numbers are
+        made one by one in double precision, 16 or more in blocks of 16 in ``dtype``: 8 radii,
+        then their 8 angles. Float32 equals PyTorch's bit for bit where PyTorch uses AVX2 or
+        AVX512; float64 does where both call the same C library.
+
+        >>> Generator().manual_seed(0).normal((2,), "float32")
+        array([ 1.5409961, -0.2934289], dtype=float32)
+        """
+        out = _new("normal", shape, dtype)
+        flat = out.reshape(-1)
+        # The zeros added below are PyTorch's mean, which turns a -0.0 into 0.0.
+        with self._lock:
+            if out.size < 16:
+                flat[:] = [self._next_normal() + 0 for _ in range(out.size)]
+                return out
+            self._fill(flat)
+            rest = out.size % 16
+            last = np.empty(16 if rest else 0, out.dtype)
+            self._fill(last)
+        for block in _blocks(flat[: out.size - rest]):
+            block[:] = _box_muller(block)
+        if rest:
+            flat[-16:] = _box_muller(last)
+        return out
+
+    def _started(self) -> np.random.RandomState:
+        if self._engine is None:
+            self._engine = np.random.RandomState(self._seed % 2**32)
+        return self._engine
+
+    def _fill(self, flat: Array) -> None:
+        bits = np.finfo(flat.dtype).nmant + 1
+        word: Any = f"u{flat.itemsize}"
+        for block in _blocks(flat):
+            words = self._started().randint(0, 2 ** (8 * flat.itemsize), block.size, word)
+            block[:] = (words & (2**bits - 1)) * 2.0**-bits
+
+    def _next_normal(self) -> float:
+        if self._kept is not None:
+            value, self._kept = self._kept, None
+            return value
+        pair = np.empty(2)
+        self._fill(pair)
+        u1, u2 = pair.tolist()
+        radius, angle = math.sqrt(-2 * math.log1p(-u2)), 2 * math.pi * u1
+        self._kept = radius * math.sin(angle)
+        return radius * math.cos(angle)
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seed `default_generator` and return it: `Generator.manual_seed` says with what.
+
+    Unlike PyTorch's, which starts differently in each process, it starts as any `Generator`.
+
+    >>> manual_seed(0) is default_generator
+    True
+    """
+    return default_generator.manual_seed(seed)
+
+
+def _new(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+    # None is float64 to NumPy but the default dtype to PyTorch, so here it is neither.
+    if dtype is None or np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"{name}: dtype {dtype} is not float32 or float64; draw one and convert it")
+    if min(shape, default=0) < 0:
+        raise ValueError(f"{name}: shape {shape} has a negative size; sizes are 0 or more")
+    return np.empty(shape, dtype)
+
+
+def _blocks(flat: Array) -> Iterator[Array]:
+    # Short enough for the temporaries of a block to stay in the cache; a multiple of 16.
+    size = 2**15
+    return (flat[start : start + size] for start in range(0, flat.size, size))
+
+
+def _box_muller(uniforms: Array) -> Array:
+    u1, u2 = uniforms.reshape(-1, 2, 8).swapaxes(0, 1)
+    log, sin_cos = (_log32, _sin_cos32) if uniforms.dtype == np.float32 else (_log64, _sin_cos64)
+    radius = np.sqrt(-2 * log(1 - u1))
+    sin, cos = sin_cos(2 * math.pi * u2)
+    return np.stack([radius * cos, radius * sin], axis=1).reshape(-1) + 0
+
+
+# NumPy's own logarithm is at times one unit in the last place away from the C library's.
+_log64 = np.vectorize(math.log, otypes=[np.float64])
+
+
+def _sin_cos64(x: Array) -> tuple[Array, Array]:
+    return np.sin(x), np.cos(x)
+
+
+# PyTorch's float32 kernels are the polynomials of Moshier's Cephes library, each product fused
+# with the sum that takes it. Followed step by step, they give the same bits on any machine.
+_LOG = np.array([
+    7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+    -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+], np.float32)  # fmt: skip
+_LN2 = np.array([-2.12194440e-4, 0.693359375], np.float32)
+_PI_4 = np.array([0.78515625, 2.4187564849853515625e-4, 3.77489497744594108e-8], np.float32)
+_SIN = np.array([-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1], np.float32)
+_COS = np.array([2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2], np.float32)
+
+
+def _fused(a: Any, b: Any, c: Any) -> Array:
+    return np.asarray(np.multiply(a, b, dtype=np.float64) + c, np.float32)
+
+
+def _polynomial(coefficients: Array, x: Array) -> Array:
+    value: Array = coefficients[:1]
+    for coefficient in coefficients[1:]:
+        value = _fused(value, x, coefficient)
+    return value
+
+
+def _log32(x: Array) -> Array:
+    m, e = np.frexp(x)  # x = m * 2**e
+    low = m < np.float32(math.sqrt(0.5))
+    e = (e - low).astype(np.float32)
+    m = np.where(low, m - 1 + m, m - 1)
+    z = m * m
+    y = _fused(_polynomial(_LOG, m) * m, z, e * _LN2[0])
+    y = _fused(z, np.float32(-0.5), y)
+    return _fused(e, _LN2[1], m + y)
+
+
+def _sin_cos32(x: Array) -> tuple[Array, Array]:
+    octant = (x * np.float32(4 / math.pi)).astype(np.int32) + 1 & -2
+    for part in _PI_4:
+        x = _fused(octant.astype(np.float32), -part, x)
+    z = x * x
+    sin = _fused(_polynomial(_SIN, z) * z, x, x)
+    cos = _fused(_polynomial(_COS, z) * z, z, z * np.float32(-0.5)) + 1
+    swap = octant & 2 != 0
+    sin, cos = np.where(swap, cos, sin), np.where(swap, sin, cos)
+    return np.where(octant & 4, -sin, sin), np.where(octant + 2 & 4, -cos, cos)

@@ -1,0 +1,266 @@
+"""The tape: what an op leaves behind, and the walk back along it that gives the gradients.
+
+Each recorded op leaves a node, which takes the next position from one counter. Inputs come before
+outputs, so a walk over the nodes that an output was made from, highest position first, meets each
+node after everything that used it: when it arrives, the node's cotangent is complete. That is the
+whole of reverse mode. There is no recursion, so a tape may be as long as memory allows.
+
+A node is not a Tensor. It knows where it came from and the few values its VJPs asked for; anything
+else that was computed on the way is freed as soon as nobody holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
+from heapq import heapify, heappop, heappush
+from itertools import count
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from numpy import ndarray
+
+from .ops import Op, Shape, Value
+
+next_position = count().__next__
+position = attrgetter("position")
+new = object.__new__
+
+
+class Tag:
+    """What only some nodes have: a name, and a place where backward accumulates."""
+
+    __slots__ = ("grad", "name", "retains_grad")
+
+    def __init__(self, name: str | None = None, retains_grad: bool = False) -> None:
+        self.name = name
+        self.retains_grad = retains_grad
+        self.grad: Any = None
+
+
+class Constant(NamedTuple):
+    """An input that is not on the tape: its value, and its name if it has one."""
+
+    array: ndarray
+    name: str | None
+
+
+Edges = tuple[tuple["Node", int, tuple[Any, ...]], ...]
+
+
+class Node:
+    """An entry of the tape: the result of an op, or a leaf, which has no op.
+
+    The walk back reads ``edges``: for each input that requires grad, its node, which of the op's
+    VJPs leads there, and what that VJP takes after the cotangent. ``inputs`` are all inputs, for
+    whoever reads the graph as a formula or a program. Both are None once the node is released.
+    """
+
+    __slots__ = ("edges", "inputs", "op", "position", "shape", "tag")
+
+    op: Op | None
+    inputs: tuple[Node | Constant, ...] | None
+    edges: Edges | None
+    shape: Shape
+    position: int
+    tag: Tag | None
+
+
+def record(
+    op: Op | None,
+    inputs: tuple[Node | Constant, ...],
+    edges: Edges,
+    shape: Shape,
+) -> Node:
+    """A new node at the next position."""
+    # To fill an empty object takes half the time of calling a class that has an __init__.
+    node: Node = new(Node)
+    node.op = op
+    node.inputs = inputs
+    node.edges = edges
+    node.shape = shape
+    node.position = next_position()
+    node.tag = None
+    return node
+
+
+def leaf(shape: Shape) -> Node:
+    """A node for a Tensor that nobody computed: gradients end there, and stay."""
+    node = record(None, (), (), shape)
+    node.tag = Tag(retains_grad=True)
+    return node
+
+
+# A context variable is separate in each thread and in each asyncio task.
+recording = ContextVar("recording", default=True)
+is_grad_enabled = recording.get
+
+
+class set_grad_enabled(ContextDecorator):
+    """A context or a decorator in which ops are recorded, or not; per thread and asyncio task.
+
+    >>> import tinygrad_mlp as tg
+    >>> w = tg.tensor(2.0, requires_grad=True)
+    >>> with tg.set_grad_enabled(False):
+    ...     (w * w).requires_grad
+    False
+    """
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = bool(mode)
+        self.tokens: list[Token[bool]] = []
+
+    def _recreate_cm(self) -> set_grad_enabled:
+        # A decorated function may run in several threads at once: each call has its own tokens.
+        return set_grad_enabled(self.mode)
+
+    def __enter__(self) -> None:
+        self.tokens.append(recording.set(self.mode))
+
+    def __exit__(self, *exception: object) -> None:
+        recording.reset(self.tokens.pop())
+
+
+class no_grad(set_grad_enabled):
+    """A context or a decorator in which nothing is recorded; per thread and asyncio task.
+
+    >>> import tinygrad_mlp as tg
+    >>> w = tg.tensor(2.0, requires_grad=True)
+    >>> with tg.no_grad():
+    ...     w -= 0.5  # w stays a leaf
+    >>> w
+    tensor(1.5000, requires_grad=True)
+    """
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        # As PyTorch, @no_grad and @no_grad() both decorate.
+        return super().__new__(cls) if function is None else cls()(function)
+
+    def __init__(self) -> None:
+        super().__init__(False)
+
+
+class enable_grad(set_grad_enabled):
+    """A context or a decorator in which ops are recorded, inside of ``no_grad`` too.
+
+    >>> import tinygrad_mlp as tg
+    >>> w = tg.tensor(2.0, requires_grad=True)
+    >>> with tg.no_grad(), tg.enable_grad():
+    ...     (w * w).requires_grad
+    True
+    """
+
+    def __init__(self) -> None:
+        super().__init__(True)
+
+
+Lift = Callable[[Value, Node | Constant], Value]
+
+
+def walk(
+    cotangents: dict[Node, Value],
+    keep: set[Node] | None = None,
+    lift: Lift | None = None,
+) -> tuple[dict[Node, Value], list[Node]]:
+    """Take the cotangents of some outputs back to the leaves, and list the nodes passed through.
+
+    With ``keep``, the cotangents of these nodes are wanted, and only what they need is computed;
+    without, those of all leaves and of the nodes that retain theirs. With ``lift``, which puts a
+    saved array back on the tape as a Tensor, the VJPs run on Tensors and record in their turn.
+    """
+    useful = None if keep is None else between(keep, cotangents)
+    frontier = [(-node.position, node) for node in cotangents]
+    heapify(frontier)
+    passed = []
+    kept = {}
+    sums = set()
+    while frontier:
+        node = heappop(frontier)[1]
+        g = cotangents.pop(node)
+        if keep is not None:
+            if node in keep:
+                kept[node] = g
+        elif node.tag is not None and node.tag.retains_grad:
+            kept[node] = g
+        op = node.op
+        if op is None:
+            continue
+        edges = node.edges
+        if edges is None:
+            raise RuntimeError(RELEASED.format(op.name))
+        passed.append(node)
+        vjps = op.vjps
+        for source, i, arguments in edges:
+            if useful is not None and source not in useful:
+                continue
+            if lift is not None:
+                arguments = lifted(node, i, arguments, lift)
+            contribution = vjps[i](g, *arguments)
+            if contribution.shape != source.shape:
+                contribution = unbroadcast(contribution, source.shape, op)
+            if source not in cotangents:
+                cotangents[source] = contribution
+                if source.op is not None:
+                    heappush(frontier, (-source.position, source))
+            elif source in sums:
+                cotangents[source] += contribution
+            else:
+                cotangents[source] = cotangents[source] + contribution
+                if lift is None:
+                    # That sum is a buffer of our own: what else comes may be added in place.
+                    sums.add(source)
+    cotangents.update(kept)
+    return cotangents, passed
+
+
+RELEASED = (
+    "{}: this part of the graph was released by an earlier backward or grad; pass "
+    "retain_graph=True to that earlier call, or compute the output again"
+)
+
+
+def between(targets: set[Node], outputs: Iterable[Node]) -> set[Node]:
+    """The targets, and what the outputs were made from that was itself made from a target."""
+    nodes = list(outputs)
+    seen = set(nodes)
+    for node in nodes:  # grows while it is walked
+        for source, *_ in node.edges or ():
+            if source not in seen:
+                seen.add(source)
+                nodes.append(source)
+    found = set(targets)
+    for node in sorted(nodes, key=position):
+        if any(source in found for source, *_ in node.edges or ()):
+            found.add(node)
+    return found
+
+
+def unbroadcast(g: Value, shape: Shape, op: Op) -> Value:
+    """The cotangent of an input of this shape, from that of its broadcast form."""
+    extra = g.ndim - len(shape)
+    ones = tuple(a for a, n in enumerate(shape, extra) if n == 1)
+    summed = tuple(1 if a in ones else n for a, n in enumerate(g.shape))
+    if not op.broadcasts or extra < 0 or summed[extra:] != shape:
+        raise ValueError(
+            f"{op.name}: a VJP returned the shape {g.shape} for an input of shape {shape}; "
+            "a VJP must return its input's shape"
+        )
+    return g.sum((*range(extra), *ones), keepdims=True).reshape(shape)
+
+
+def lifted(node: Node, i: int, arguments: tuple[Any, ...], lift: Lift) -> tuple[Any, ...]:
+    """What a VJP takes, with the output and the inputs of the op back on the tape."""
+    assert node.op is not None
+    assert node.inputs is not None
+    origins = (node, *node.inputs)
+    return tuple(
+        lift(value, origins[place]) if place <= len(node.op.vjps) else value
+        for place, value in zip(node.op.wants[i], arguments, strict=True)
+    )
+
+
+def release(nodes: list[Node]) -> None:
+    """Let go of what these nodes saved and of where they came from."""
+    for node in nodes:
+        node.inputs = node.edges = None

@@ -1,0 +1,997 @@
+"""The Tensor: an array, and its node where it is on the tape."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy import ndarray
+from numpy.typing import DTypeLike
+
+from . import ops
+from .arguments import (
+    FLOAT,
+    NUMBERS,
+    as_array,
+    as_axes,
+    as_axis,
+    as_condition,
+    as_dtype,
+    as_index,
+    as_shape,
+    misfit,
+    require_entries,
+    wider,
+)
+from .ops import Op, Shape
+from .printing import format_tensor
+from .tape import Constant, Edges, Node, Tag, is_grad_enabled, leaf, new, record, release, walk
+
+Number = bool | int | float
+AxisLike = int | Sequence[int] | None
+
+# Of integers these are taken in float32, as PyTorch does.
+REAL = frozenset({ops.div, ops.exp, ops.log, ops.sqrt, ops.sin, ops.cos, ops.tanh, ops.sigmoid})
+
+# Held while gradients are added to .grad, which threads that share leaves may do at once.
+commit = Lock()
+
+
+# From an op to the function of Tensors that computes it and records it. ``apply`` is the general
+# case; ``unary`` and ``binary`` are the same written out for one and for two inputs, which nearly
+# all ops have: the time that a small program takes is spent here.
+
+
+def unary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
+    (pick,) = op.picks
+
+    def function(self: Tensor, *options: Any) -> Tensor:
+        x = self._array
+        node = self._node
+        if node is None and op in REAL and x.dtype.kind != "f":
+            x = x.astype(FLOAT)
+        out = op.forward(x, *options)
+        if type(out) is not ndarray:
+            out = np.asarray(out)
+        made = None
+        if node is not None and is_grad_enabled():
+            saved = pick((out, x, *options, x.shape, x.dtype))
+            made = record(op, (node,), ((node, 0, saved),), out.shape)
+        return wrap(out, made)
+
+    function.__name__ = op.name
+    function.__doc__ = doc
+    return function
+
+
+def binary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
+    pick_x, pick_y = op.picks
+
+    def function(self: Any, other: Any, *options: Any) -> Tensor:
+        if type(self) is not Tensor or type(other) is not Tensor:
+            self, other = agree(op, self, other)
+        x = self._array
+        y = other._array
+        if x.dtype is not y.dtype:
+            self, other = agree(op, self, other)
+            x = self._array
+            y = other._array
+        try:
+            out = op.forward(x, y, *options)
+        except ValueError:
+            raise ValueError(misfit(op, x.shape, y.shape)) from None
+        if type(out) is not ndarray:
+            out = np.asarray(out)
+        made = None
+        m = self._node
+        n = other._node
+        if (m is not None or n is not None) and is_grad_enabled():
+            values = (out, x, y, *options)
+            edges: Edges
+            if n is None:
+                edges = ((m, 0, pick_x(values)),)
+                n = Constant(y, other._name)
+            elif m is None:
+                edges = ((n, 1, pick_y(values)),)
+                m = Constant(x, self._name)
+            else:
+                edges = ((m, 0, pick_x(values)), (n, 1, pick_y(values)))
+            made = record(op, (m, n), edges, out.shape)
+        elif op is ops.div and x.dtype.kind != "f":
+            out = out.astype(FLOAT)
+        return wrap(out, made)
+
+    function.__name__ = op.name
+    function.__doc__ = doc
+    return function
+
+
+def apply(op: Op, tensors: Sequence[Tensor], *options: Any) -> Tensor:
+    arrays = [x._array for x in tensors]
+    out = np.asarray(op.forward(*([arrays] if op.variadic else arrays), *options))
+    if not is_grad_enabled() or all(x._node is None for x in tensors):
+        return wrap(out)
+    edges = []
+    for i, x in enumerate(tensors):
+        if x._node is not None:
+            which = 0 if op.variadic else i
+            values = (out, *([arrays] if op.variadic else arrays), *options, x.shape, x.dtype, i)
+            edges.append((x._node, which, op.picks[which](values)))
+    inputs = tuple(x._node or Constant(x._array, x._name) for x in tensors)
+    return wrap(out, record(op, inputs, tuple(edges), out.shape))
+
+
+def reduction(op: Op, doc: str) -> Callable[..., Tensor]:
+    """A method that reduces over one axis, several, or all; axis and dim are the same."""
+    function = unary(op)
+
+    def method(
+        self: Tensor,
+        axis: AxisLike = None,
+        keepdims: bool = False,
+        *,
+        dim: AxisLike = None,
+        keepdim: bool = False,
+        dtype: DTypeLike | None = None,
+    ) -> Tensor:
+        axes = as_axes(op.name, self._array.ndim, axis, dim)
+        x = self if dtype is None else self.to(dtype)
+        if op is ops.sum:
+            if x._array.dtype.kind != "f":
+                x = x.to(np.int64)
+        elif op is ops.mean:
+            if x._array.dtype.kind != "f":
+                raise TypeError(f"mean: a float dtype is needed, not {x.dtype}; use .float() first")
+        else:
+            require_entries(op.name, x.shape, axes)
+        return function(x, axes, keepdims or keepdim)
+
+    method.__name__ = op.name
+    method.__doc__ = doc
+    return method
+
+
+class Tensor:
+    """An array that remembers how it was computed.
+
+    ``Tensor(data)`` is ``tensor(data)``; ops on Tensors make the others. The array is the Tensor's
+    own: it was copied from what the caller gave, leaves only as a read-only view, and nothing ever
+    writes into it, so a value on the tape cannot change behind the tape's back.
+    """
+
+    __slots__ = ("__weakref__", "_array", "_name", "_node")
+
+    # NumPy leaves ``array + tensor`` to the Tensor.
+    __array_ufunc__ = None
+
+    _array: ndarray
+    _node: Node | None
+    _name: str | None  # of a constant; where there is a node, the name is there
+
+    def __init__(self, data: Any, dtype: DTypeLike | None = None) -> None:
+        self._array = as_array(data._array if isinstance(data, Tensor) else data, dtype)
+        self._node = self._name = None
+
+    # What it is.
+
+    @property
+    def shape(self) -> Shape:
+        """The size of each axis, a plain tuple."""
+        return self._array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype of the entries."""
+        return self._array.dtype
+
+    @property
+    def ndim(self) -> int:
+        """How many axes there are."""
+        return self._array.ndim
+
+    def dim(self) -> int:
+        """How many axes there are; PyTorch's spelling of ``ndim``."""
+        return self._array.ndim
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one axis."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def numel(self) -> int:
+        """How many entries there are."""
+        return self._array.size
+
+    @property
+    def name(self) -> str | None:
+        """The name given to it, for formulas and pictures of the tape."""
+        if self._node is None:
+            return self._name
+        return None if self._node.tag is None else self._node.tag.name
+
+    def named(self, name: str) -> Tensor:
+        """Give it a name, for formulas and pictures of the tape, and return it.
+
+        >>> import tinygrad_mlp as tg
+        >>> tg.tensor([1.0, 2.0]).named("x").name
+        'x'
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"named: a name is a str, not {type(name).__name__}")
+        if self._node is None:
+            self._name = name
+        else:
+            tag_of(self._node).name = name
+        return self
+
+    # Its place on the tape.
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to it."""
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, requires_grad: bool) -> None:
+        self.requires_grad_(requires_grad)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Make a leaf that gradients flow to, or no longer flow to; returns it.
+
+        TypeError where the dtype is not a float; RuntimeError to turn it off for the result of an
+        op.
+
+        >>> import tinygrad_mlp as tg
+        >>> tg.tensor([1.0, 2.0]).requires_grad_()
+        tensor([1., 2.], requires_grad=True)
+        """
+        if requires_grad == self.requires_grad:
+            return self
+        if not self.is_leaf:
+            raise RuntimeError(
+                "requires_grad_: only a leaf can stop requiring grad; "
+                "use detach() for the value of a result without its graph"
+            )
+        if self._array.dtype.kind != "f":
+            raise TypeError(
+                f"requires_grad_: a gradient needs a float dtype, not {self.dtype}; "
+                "convert first, with .float() or tensor(..., dtype='float32')"
+            )
+        name = self.name
+        self._node = leaf(self.shape) if requires_grad else None
+        return self if name is None else self.named(name)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it is not the result of an op on the tape."""
+        return self._node is None or self._node.op is None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """What backward has accumulated here: a Tensor of the same shape and dtype, or None."""
+        node = self._node
+        return None if node is None or node.tag is None else node.tag.grad
+
+    @grad.setter
+    def grad(self, grad: Tensor | None) -> None:
+        if grad is not None:
+            if not isinstance(grad, Tensor):
+                raise TypeError(f"grad: a Tensor or None, not {type(grad).__name__}")
+            if (grad.shape, grad.dtype) != (self.shape, self.dtype):
+                raise ValueError(
+                    f"grad: shape {grad.shape} and dtype {grad.dtype} do not fit a Tensor of "
+                    f"shape {self.shape} and dtype {self.dtype}"
+                )
+        if self._node is not None:
+            tag_of(self._node).grad = grad
+        elif grad is not None:
+            raise RuntimeError("grad: this Tensor does not require grad; call requires_grad_()")
+
+    def retain_grad(self) -> None:
+        """Have backward keep the gradient of a result in ``.grad``, as it does for leaves."""
+        if self._node is None:
+            raise RuntimeError("retain_grad: this Tensor does not require grad")
+        tag_of(self._node).retains_grad = True
+
+    def detach(self) -> Tensor:
+        """The same value, off the tape."""
+        return wrap(self._array)
+
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+    ) -> None:
+        """Accumulate the gradient of this Tensor into ``.grad`` of the leaves it was made from.
+
+        ``gradient`` is the cotangent to start from, of this Tensor's shape; a Tensor of one entry
+        starts from 1. The graph is released, so that a second backward through any part of it
+        raises, unless ``retain_graph``; ``create_graph`` retains it too, and gives gradients that
+        can be differentiated again. All leaves get their gradients together at the end, or none
+        does if anything raises.
+
+        RuntimeError where there is no graph, or no longer; ValueError for a wrong shape.
+
+        >>> import tinygrad_mlp as tg
+        >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        tensor([2., 4.])
+        """
+        root = root_of(self, "backward")
+        start = {root: seed(self, gradient, create_graph)}
+        gradients, passed = walk(start, lift=lift if create_graph else None)
+        accumulate(gradients)
+        if not (create_graph if retain_graph is None else retain_graph):
+            release(passed)
+
+    # Out of the tape.
+
+    def numpy(self) -> ndarray:
+        """The value as a read-only array, without a copy; RuntimeError if it requires grad."""
+        if self.requires_grad:
+            raise RuntimeError(
+                "numpy: a NumPy array cannot carry the gradient; "
+                "use .detach().numpy() for the value alone"
+            )
+        view = self._array.view()
+        view.flags.writeable = False
+        return view
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> ndarray:
+        array = self.numpy()
+        return array if dtype is None and not copy else np.array(array, dtype, copy=copy)
+
+    def item(self) -> Any:
+        """The only entry, as a Python number; ValueError where there are more, or none."""
+        if self._array.size != 1:
+            raise ValueError(f"item: one entry is needed, and the shape is {self.shape}")
+        return self._array.item()
+
+    def tolist(self) -> Any:
+        """The entries as nested lists of Python numbers."""
+        return self._array.tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self._array.dtype.kind == "f":
+            raise TypeError(f"an index is an integer, not a Tensor of {self.dtype}")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self._array.size != 1:
+            raise ValueError(
+                f"the truth value of a Tensor of shape {self.shape} is ambiguous; "
+                "use .any() or .all()"
+            )
+        return bool(self._array)
+
+    def any(self) -> Tensor:
+        """Whether any entry is true, as a 0-d bool Tensor."""
+        return wrap(np.asarray(self._array.any()))
+
+    def all(self) -> Tensor:
+        """Whether all entries are true, as a 0-d bool Tensor."""
+        return wrap(np.asarray(self._array.all()))
+
+    def __len__(self) -> int:
+        if self._array.ndim == 0:
+            raise TypeError("len() of a 0-d Tensor")
+        return len(self._array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self._array.ndim == 0:
+            raise TypeError("iteration over a 0-d Tensor")
+        return (self[i] for i in range(len(self._array)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
+
+    __hash__ = object.__hash__
+
+    @property
+    def grad_fn(self) -> str | None:
+        """The name that PyTorch gives to the op that made it."""
+        node = self._node
+        if node is None or node.op is None:
+            return None
+        return node.op.name.title().replace("_", "") + "Backward0"
+
+    def __repr__(self) -> str:
+        return format_tensor(
+            self._array, requires_grad=self.requires_grad and self.is_leaf, grad_fn=self.grad_fn
+        )
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.ndim == 0 else format(repr(self), spec)
+
+    def __reduce__(self) -> Any:
+        if not self.is_leaf:
+            raise RuntimeError(
+                "only leaves can be pickled or deep-copied, for a copy has no graph; "
+                "use .detach() first"
+            )
+        return restore, (self._array, self.requires_grad, self.name)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        function, arguments = self.__reduce__()
+        copy: Tensor = function(*arguments)
+        if self.grad is not None:
+            copy.grad = wrap(self.grad._array)
+        return copy
+
+    # Arithmetic.
+
+    __add__ = add = binary(ops.add, "x + y, entry by entry.")
+    __sub__ = sub = subtract = binary(ops.sub, "x − y, entry by entry.")
+    __mul__ = mul = multiply = binary(ops.mul, "x ⊙ y, entry by entry.")
+    __truediv__ = div = divide = binary(ops.div, "x / y, entry by entry; whole numbers as float32.")
+    __neg__ = neg = negative = unary(ops.neg, "−x of each entry.")
+    __abs__ = abs = absolute = unary(ops.abs, "|x| of each entry; its derivative at 0 is 0.")
+
+    def __radd__(self, other: Any) -> Tensor:
+        return add(other, self)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return sub(other, self)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return mul(other, self)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return div(other, self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __pow__(self, exponent: Any) -> Tensor:
+        """x to a power: a number, or a Tensor, which may require grad itself."""
+        if not isinstance(exponent, NUMBERS):
+            return pow_tensor(self, exponent)
+        p = exponent.item() if isinstance(exponent, np.generic) else exponent
+        if isinstance(p, builtins.float) and self._array.dtype.kind != "f":
+            return pow_number(self.float(), p)
+        return pow_number(self, p)
+
+    def __rpow__(self, base: Any) -> Tensor:
+        return pow_tensor(base, self)
+
+    pow = __pow__
+
+    def __matmul__(self, other: Any) -> Tensor:
+        """The matrix product, batched over leading axes.
+
+        A 1-D operand is a row on the left, a column on the right, and its axis is not in the
+        result.
+        """
+        if type(other) is Tensor and self._array.ndim == 2 == other._array.ndim:
+            return matrix_product(self, other)
+        return vector_product(self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return vector_product(other, self)
+
+    matmul = __matmul__
+
+    def mm(self, other: Tensor) -> Tensor:
+        """The product of two matrices."""
+        if self.ndim != 2 or other.ndim != 2:
+            raise ValueError(
+                f"mm: two matrices are needed, not shapes {self.shape} and {other.shape}; "
+                "matmul takes vectors and batches"
+            )
+        return matrix_product(self, other)
+
+    # In place: these give the Tensor a new array, so that a tape that holds the old one keeps it.
+
+    def __iadd__(self, other: Any) -> Tensor:  # type: ignore[misc]
+        return become(self, self + other)
+
+    def __isub__(self, other: Any) -> Tensor:  # type: ignore[misc]
+        return become(self, self - other)
+
+    def __imul__(self, other: Any) -> Tensor:  # type: ignore[misc]
+        return become(self, self * other)
+
+    def __itruediv__(self, other: Any) -> Tensor:  # type: ignore[misc]
+        return become(self, self / other)
+
+    def __ipow__(self, other: Any) -> Tensor:
+        return become(self, self**other)
+
+    add_, sub_, mul_, div_, pow_ = __iadd__, __isub__, __imul__, __itruediv__, __ipow__
+
+    def zero_(self) -> Tensor:
+        """Set every entry to 0."""
+        return self.copy_(0)
+
+    def fill_(self, value: Number) -> Tensor:
+        """Set every entry to one number."""
+        return self.copy_(value)
+
+    def copy_(self, other: Any) -> Tensor:
+        """Take over the values of another Tensor, array or number, broadcast to this shape."""
+        if not isinstance(other, Tensor):
+            other = constant(other, self.dtype, "copy_")
+        return become(self, other.expand(self.shape))
+
+    # Comparison, entry by entry: bool Tensors, off the tape.
+
+    def __eq__(self, other: object) -> Any:
+        return compare(np.equal, self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return compare(np.not_equal, self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return compare(np.less, self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return compare(np.less_equal, self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return compare(np.greater, self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return compare(np.greater_equal, self, other)
+
+    def __and__(self, other: Any) -> Any:
+        return compare(np.bitwise_and, self, other)
+
+    def __or__(self, other: Any) -> Any:
+        return compare(np.bitwise_or, self, other)
+
+    def __xor__(self, other: Any) -> Any:
+        return compare(np.bitwise_xor, self, other)
+
+    def __invert__(self) -> Tensor:
+        return wrap(np.asarray(np.invert(self._array)))
+
+    eq, ne, lt, le, gt, ge = __eq__, __ne__, __lt__, __le__, __gt__, __ge__
+
+    # Functions of one variable.
+
+    exp = unary(ops.exp, "eˣ of each entry.")
+    log = unary(ops.log, "The natural logarithm of each entry.")
+    sqrt = unary(ops.sqrt, "√x of each entry.")
+    sin = unary(ops.sin, "The sine of each entry, in radians.")
+    cos = unary(ops.cos, "The cosine of each entry, in radians.")
+    tanh = unary(ops.tanh, "The hyperbolic tangent of each entry.")
+    sigmoid = unary(ops.sigmoid, "σ(x) = 1 / (1 + e⁻ˣ) of each entry, accurate for x ≪ 0 too.")
+    relu = unary(ops.relu, "max(x, 0) of each entry; the derivative at 0 is taken as 0.")
+    sign = unary(ops.sign, "−1, 0 or 1: the sign of each entry.")
+
+    def square(self) -> Tensor:
+        """x² of each entry."""
+        return pow_number(self, 2)
+
+    def clamp(self, min: Number | None = None, max: Number | None = None) -> Tensor:
+        """Each entry, but at least ``min`` and at most ``max``; the bounds are numbers.
+
+        >>> import tinygrad_mlp as tg
+        >>> tg.tensor([-2.0, 0.5, 3.0]).clamp(min=-1, max=1)
+        tensor([-1.0000,  0.5000,  1.0000])
+        """
+        for bound in (min, max):
+            if not isinstance(bound, (*NUMBERS, type(None))):
+                raise TypeError(
+                    "clamp: the bounds are numbers; "
+                    "for Tensors use maximum(x, low) and minimum(x, high)"
+                )
+        if min is None and max is None:
+            raise ValueError("clamp: give min, max or both")
+        if self._array.dtype.kind != "f":
+            return wrap(np.clip(self._array, min, max))
+        low, high = (-np.inf if min is None else min), (np.inf if max is None else max)
+        return clamp(self, low, high)
+
+    clip = clamp
+
+    maximum = binary(ops.maximum, "The larger of two; in a tie each gets half of the gradient.")
+    minimum = binary(ops.minimum, "The smaller of two; in a tie each gets half of the gradient.")
+
+    def where(self, condition: Any, other: Any) -> Tensor:
+        """This Tensor where the condition holds, the other elsewhere."""
+        return choose(self, other, as_condition(condition))
+
+    # Reductions. ``axis`` and ``dim``, ``keepdims`` and ``keepdim`` are the same.
+
+    sum = reduction(ops.sum, "The sum over one axis, several, or all; of whole numbers in int64.")
+    mean = reduction(ops.mean, "The mean over one axis, several, or all; of no entries it is nan.")
+    amax = reduction(ops.amax, "The largest entry over axes; ties share the gradient equally.")
+    amin = reduction(ops.amin, "The smallest entry over axes; ties share the gradient equally.")
+
+    def max(
+        self,
+        axis: Any = None,
+        keepdims: bool = False,
+        *,
+        dim: AxisLike = None,
+        keepdim: bool = False,
+    ) -> Any:
+        """The largest entry of all; or over one axis, as (values, indices); or ``maximum``.
+
+        Over one axis the gradient goes to the entry whose index is given, the first in a tie. Of
+        several axes, as of all, ``max`` is ``amax``.
+        """
+        if isinstance(axis, Tensor):
+            return self.maximum(axis)
+        return extremum(self, "max", axis, dim, keepdims or keepdim)
+
+    def min(
+        self,
+        axis: Any = None,
+        keepdims: bool = False,
+        *,
+        dim: AxisLike = None,
+        keepdim: bool = False,
+    ) -> Any:
+        """The smallest entry of all; or over one axis, as (values, indices); or ``minimum``."""
+        if isinstance(axis, Tensor):
+            return self.minimum(axis)
+        return extremum(self, "min", axis, dim, keepdims or keepdim)
+
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        """The index of the first largest entry, of all or along an axis."""
+        require_entries("argmax", self.shape, as_axes("argmax", self.ndim, dim))
+        return wrap(np.asarray(np.argmax(self._array, dim, keepdims=keepdim)))
+
+    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+        """The index of the first smallest entry, of all or along an axis."""
+        require_entries("argmin", self.shape, as_axes("argmin", self.ndim, dim))
+        return wrap(np.asarray(np.argmin(self._array, dim, keepdims=keepdim)))
+
+    # The same entries in another arrangement.
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The entries in the same order and another shape; one size may be -1, to be worked out."""
+        to = as_shape("reshape", shape, unknown=True)
+        try:
+            return reshape(self, to)
+        except ValueError:
+            raise ValueError(
+                f"reshape: {self.numel()} entries of shape {self.shape} do not fill {to}"
+            ) from None
+
+    view = reshape
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        """The axes from one to another as one axis."""
+        if self.ndim == 0:
+            return self.reshape(1)
+        start = as_axis("flatten", self.ndim, start_dim)
+        end = as_axis("flatten", self.ndim, end_dim)
+        if start > end:
+            raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+        middle = int(np.prod(self.shape[start : end + 1]))
+        return self.reshape(*self.shape[:start], middle, *self.shape[end + 1 :])
+
+    def squeeze(self, dim: AxisLike = None, *, axis: AxisLike = None) -> Tensor:
+        """Without the axes of size 1: all of them, or those named."""
+        axes = as_axes("squeeze", self.ndim, axis, dim)
+        return self.reshape(
+            tuple(n for a, n in enumerate(self.shape) if n != 1 or (axes and a not in axes))
+        )
+
+    def unsqueeze(self, dim: int) -> Tensor:
+        """With a new axis of size 1 at this place."""
+        place = as_axis("unsqueeze", self.ndim + 1, dim)
+        return self.reshape((*self.shape[:place], 1, *self.shape[place:]))
+
+    def permute(self, *dims: Any) -> Tensor:
+        """The axes in another order, which names each of them once."""
+        order = as_axes("permute", self.ndim, dims[0] if len(dims) == 1 else dims) or ()
+        if len(order) != self.ndim:
+            raise ValueError(f"permute: {order} does not name each of {self.ndim} axes once")
+        return permute(self, order)
+
+    def transpose(self, dim0: int, dim1: int) -> Tensor:
+        """With two axes exchanged."""
+        a, b = (as_axis("transpose", self.ndim, d) for d in (dim0, dim1))
+        order = list(range(self.ndim))
+        order[a], order[b] = b, a
+        return permute(self, tuple(order))
+
+    def t(self) -> Tensor:
+        """The transpose of a matrix; a vector or a number as it is."""
+        if self.ndim > 2:
+            raise ValueError(f"t: a matrix is needed, not shape {self.shape}; use mT or permute")
+        return self.T
+
+    @property
+    def T(self) -> Tensor:
+        """With the axes in reverse order: the transpose of a matrix."""
+        return permute(self, tuple(range(self.ndim))[::-1])
+
+    @property
+    def mT(self) -> Tensor:
+        """With the last two axes exchanged: the transpose of a batch of matrices."""
+        return self.transpose(-2, -1)
+
+    def expand(self, *sizes: Any) -> Tensor:
+        """Broadcast to a larger shape, in which -1 keeps the size of an axis."""
+        to = as_shape("expand", sizes, unknown=True)
+        old = (0,) * (len(to) - self.ndim) + self.shape  # 0 stands for an axis that is new
+        shape = tuple(m if n == -1 else n for m, n in zip(old, to, strict=False))
+        fits = len(to) >= self.ndim and all(
+            m in (n, 1) or (k >= 0 == m and a < len(to) - self.ndim)
+            for a, (m, n, k) in enumerate(zip(old, shape, to, strict=True))
+        )
+        if not fits:
+            raise ValueError(f"expand: shape {self.shape} does not broadcast to {to}")
+        return expand(self, shape)
+
+    broadcast_to = expand
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return getitem(self, as_index(index))
+
+    # Of another dtype.
+
+    def to(self, dtype: DTypeLike) -> Tensor:
+        """With entries of another dtype; gradients come back in this one's."""
+        target = as_dtype(dtype)
+        return self if target == self.dtype else cast(self, target)
+
+    astype = to
+
+    def float(self) -> Tensor:
+        """As float32."""
+        return self.to(np.float32)
+
+    def double(self) -> Tensor:
+        """As float64."""
+        return self.to(np.float64)
+
+    def long(self) -> Tensor:
+        """As int64."""
+        return self.to(np.int64)
+
+    def bool(self) -> Tensor:
+        """As bool."""
+        return self.to(np.bool)
+
+    def clone(self) -> Tensor:
+        """A copy, on the tape like the result of any op."""
+        return cast(self, self.dtype)
+
+    def apply(self, op: Op, *more: Any) -> Tensor:
+        """The Tensor that an op makes of this one, of its other inputs, and of its options."""
+        others = len(op.vjps) - 1
+        options = tuple(o._array if isinstance(o, Tensor) else o for o in more[others:])
+        return FUNCTIONS[op](self, *more[:others], *options)
+
+
+add, sub, mul, div = Tensor.__add__, Tensor.__sub__, Tensor.__mul__, Tensor.__truediv__
+pow_number, pow_tensor = unary(ops.pow), binary(ops.pow_tensor)
+matrix_product, choose = binary(ops.matmul), binary(ops.where)
+reshape, permute, expand = unary(ops.reshape), unary(ops.permute), unary(ops.expand)
+getitem, clamp, cast = unary(ops.getitem), unary(ops.clamp), unary(ops.cast)
+
+
+class Extremum(NamedTuple):
+    """The largest or smallest entries along an axis, and where along it they are."""
+
+    values: Tensor
+    indices: Tensor
+
+
+# Making Tensors.
+
+
+def tag_of(node: Node) -> Tag:
+    if node.tag is None:
+        node.tag = Tag()
+    return node.tag
+
+
+def wrap(array: ndarray, node: Node | None = None) -> Tensor:
+    """A Tensor of this very array, which nobody may write into from now on."""
+    tensor: Tensor = new(Tensor)
+    tensor._array = array
+    tensor._node = node
+    tensor._name = None
+    return tensor
+
+
+def lift(array: ndarray, origin: Node | Constant) -> Tensor:
+    """A saved array as a Tensor that is on the tape where the array came from."""
+    if isinstance(origin, Node):
+        return wrap(array, origin)
+    tensor = wrap(array)
+    tensor._name = origin.name
+    return tensor
+
+
+def restore(array: ndarray, requires_grad: bool, name: str | None) -> Tensor:
+    tensor = Tensor(array).requires_grad_(requires_grad)
+    return tensor if name is None else tensor.named(name)
+
+
+def vector_product(x: Any, y: Any) -> Tensor:
+    """The matrix product where one of the two may be a vector."""
+    x, y = agree(ops.matmul, x, y)
+    p, q = x.ndim, y.ndim
+    if p == 0 or q == 0:
+        raise ValueError(
+            f"matmul: shapes {x.shape} and {y.shape}: a 0-d Tensor has no matrix product; use *"
+        )
+    if x.shape[-1] != y.shape[max(q - 2, 0)]:
+        raise ValueError(misfit(ops.matmul, x.shape, y.shape))
+    row = x if p > 1 else x.unsqueeze(0)
+    column = y if q > 1 else y.unsqueeze(1)
+    product = matrix_product(row, column)
+    if p > 1 and q > 1:
+        return product
+    batch = product.shape[:-2]
+    return product.reshape(batch + x.shape[-2:-1] + (y.shape[-1:] if q > 1 else ()))
+
+
+def compare(ufunc: np.ufunc, x: Tensor, y: Any) -> Any:
+    if isinstance(y, Tensor):
+        y = y._array
+    elif not isinstance(y, (*NUMBERS, ndarray)):
+        return NotImplemented
+    try:
+        return wrap(np.asarray(ufunc(x._array, y)))
+    except ValueError:
+        raise ValueError(misfit(ufunc, x.shape, np.shape(y))) from None
+
+
+def extremum(x: Tensor, name: str, axis: Any, dim: Any, keepdims: bool) -> Any:
+    axis = dim if axis is None else axis
+    if axis is None or isinstance(axis, (tuple, list)) or x.ndim == 0:
+        return (x.amax if name == "max" else x.amin)(axis, keepdims)
+    place = as_axis(name, x.ndim, axis)
+    indices = (x.argmax if name == "max" else x.argmin)(place, keepdim=True)
+    grid = list(np.indices(indices.shape, sparse=True))
+    grid[place] = indices._array
+    values = x[tuple(grid)]
+    if not keepdims:
+        values, indices = values.squeeze(place), indices.squeeze(place)
+    return Extremum(values, indices)
+
+
+def become(x: Tensor, result: Tensor) -> Tensor:
+    """x itself, with the result of an in-place operator as its value."""
+    if x.is_leaf and x.requires_grad and is_grad_enabled():
+        raise RuntimeError(
+            "a leaf that requires grad cannot be changed in place while the tape records; "
+            "do it under no_grad()"
+        )
+    if result.shape != x.shape:
+        raise ValueError(
+            f"in place: the result's shape {result.shape} is not that of the Tensor, {x.shape}"
+        )
+    if result.dtype.kind == "f" and x.dtype.kind != "f":
+        raise TypeError(f"in place: a result of {result.dtype} does not fit a Tensor of {x.dtype}")
+    result = result.to(x.dtype)
+    x._array = result._array
+    if is_grad_enabled():
+        x._node = result._node
+    return x
+
+
+# The walk back, seen from Tensors.
+
+
+def root_of(output: Tensor, caller: str) -> Node:
+    node = output._node
+    if node is None:
+        raise RuntimeError(
+            f"{caller}: this Tensor does not require grad and was not made from one that does; "
+            "set requires_grad=True on an input, and check that no_grad and detach are not at work"
+        )
+    return node
+
+
+def seed(output: Tensor, gradient: Any, create_graph: bool) -> Any:
+    """The cotangent that the walk starts from: a Tensor if there is to be a graph, or an array."""
+    if gradient is None:
+        if output._array.size != 1:
+            raise ValueError(
+                f"backward: an output of shape {output.shape} needs a gradient of that shape; "
+                "pass one, or reduce the output to one number, with .sum() say"
+            )
+        one = np.array(1, output._array.dtype).reshape(output._array.shape)
+        return wrap(one) if create_graph else one
+    if not isinstance(gradient, Tensor):
+        gradient = Tensor(gradient)
+    if gradient.shape != output.shape:
+        raise ValueError(
+            f"backward: the gradient's shape {gradient.shape} is not the output's, {output.shape}"
+        )
+    gradient = gradient.to(output.dtype)
+    return gradient if create_graph else gradient._array
+
+
+def accumulate(gradients: dict[Node, Any]) -> None:
+    """Add these to ``.grad`` of their nodes: all of them or, if anything fails, none."""
+    totals: list[tuple[Tag, Tensor, ndarray | None]] = []
+    with commit:
+        for node, g in gradients.items():
+            tag = tag_of(node)
+            have = tag.grad
+            if type(g) is Tensor:
+                totals.append((tag, g if have is None else have + g, None))
+            elif have is None:
+                totals.append((tag, wrap(np.asarray(g)), None))
+            elif have._node is not None:
+                totals.append((tag, wrap(np.asarray(have._array + g)), None))
+            else:
+                # As in PyTorch, .grad stays the same Tensor.
+                totals.append((tag, have, np.asarray(have._array + g)))
+        for tag, total, array in totals:
+            if array is not None:
+                total._array = array
+            tag.grad = total
+
+
+# Agreement between the inputs of an op.
+
+
+def constant(value: Any, dtype: np.dtype[Any], op: str) -> Tensor:
+    """A number as a Tensor of this dtype, or of the kind it needs; an array as a Tensor."""
+    if isinstance(value, ndarray):
+        return Tensor(value)
+    if not isinstance(value, NUMBERS):
+        raise TypeError(
+            f"{op}: a Tensor, an array or a number is needed, not {type(value).__name__}; "
+            "make one with tensor(...)"
+        )
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and dtype.kind != "f":
+        dtype = FLOAT
+    elif dtype.kind == "b" and not isinstance(value, bool):
+        dtype = np.dtype(np.int64)
+    try:
+        return wrap(np.array(value, dtype))
+    except OverflowError:
+        raise ValueError(f"{op}: {value} does not fit {dtype}") from None
+
+
+def agree(op: Op, x: Any, y: Any) -> tuple[Tensor, Tensor]:
+    """Two inputs as Tensors of one dtype, by PyTorch's rules of promotion.
+
+    A number takes the Tensor's dtype. A 0-d Tensor takes that of one with axes, unless its dtype
+    is of a higher kind (bool, int, float). Otherwise the wider dtype wins, any float over any int.
+    """
+    if not isinstance(x, Tensor):
+        x = constant(x, y.dtype, op.name)
+    if not isinstance(y, Tensor):
+        y = constant(y, x.dtype, op.name)
+    dtype = promoted(x, y)
+    return x.to(dtype), y.to(dtype)
+
+
+def promoted(x: Tensor, y: Tensor) -> np.dtype[Any]:
+    if (x.ndim == 0) == (y.ndim == 0):
+        return wider(x.dtype, y.dtype)
+    axes, none = (y.dtype, x.dtype) if x.ndim == 0 else (x.dtype, y.dtype)
+    higher = none.kind == "f" != axes.kind or axes.kind == "b"
+    return wider(axes, none) if higher else axes
+
+
+def jointly(op: str, inputs: Sequence[Any]) -> list[Tensor]:
+    """Any number of inputs as Tensors of one dtype."""
+    like = next((x for x in inputs if isinstance(x, Tensor)), None)
+    dtype = FLOAT if like is None else like.dtype
+    tensors = [x if isinstance(x, Tensor) else constant(x, dtype, op) for x in inputs]
+    common = reduce(wider, (x.dtype for x in tensors))
+    return [x.to(common) for x in tensors]
+
+
+# For VJPs on Tensors: ``ops.cos(x)`` of a Tensor is this function of it.
+FUNCTIONS: dict[Op, Callable[..., Tensor]] = {
+    op: (unary, binary)[len(op.vjps) - 1](op) for op in ops.TABLE.values() if not op.variadic
+}
