@@ -53,15 +53,17 @@ class Node:
     """An entry of the tape: the result of an op, or a leaf, which has no op.
 
     The walk back reads ``edges``: for each input that requires grad, its node, which of the op's
-    VJPs leads there, and what that VJP takes after the cotangent. ``inputs`` are all inputs, for
-    whoever reads the graph as a formula or a program. Both are None once the node is released.
+    VJPs leads there, and what that VJP takes after the cotangent. Who reads the graph as a formula
+    or a program finds all inputs in ``inputs``, and after them in the forward's arguments
+    ``options``. Inputs and edges are None once the node is released.
     """
 
-    __slots__ = ("edges", "inputs", "op", "position", "shape", "tag")
+    __slots__ = ("edges", "inputs", "op", "options", "position", "shape", "tag")
 
     op: Op | None
     inputs: tuple[Node | Constant, ...] | None
     edges: Edges | None
+    options: tuple[Any, ...]
     shape: Shape
     position: int
     tag: Tag | None
@@ -72,6 +74,7 @@ def record(
     inputs: tuple[Node | Constant, ...],
     edges: Edges,
     shape: Shape,
+    options: tuple[Any, ...] = (),
 ) -> Node:
     """A new node at the next position."""
     # To fill an empty object takes half the time of calling a class that has an __init__.
@@ -79,6 +82,7 @@ def record(
     node.op = op
     node.inputs = inputs
     node.edges = edges
+    node.options = options
     node.shape = shape
     node.position = next_position()
     node.tag = None

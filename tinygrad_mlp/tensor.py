@@ -60,7 +60,7 @@ def unary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
         made = None
         if node is not None and is_grad_enabled():
             saved = pick((out, x, *options, x.shape, x.dtype))
-            made = record(op, (node,), ((node, 0, saved),), out.shape)
+            made = record(op, (node,), ((node, 0, saved),), out.shape, options)
         return wrap(out, made)
 
     function.__name__ = op.name
@@ -100,7 +100,7 @@ def binary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
                 m = Constant(x, self._name)
             else:
                 edges = ((m, 0, pick_x(values)), (n, 1, pick_y(values)))
-            made = record(op, (m, n), edges, out.shape)
+            made = record(op, (m, n), edges, out.shape, options)
         elif op is ops.div and x.dtype.kind != "f":
             out = out.astype(FLOAT)
         return wrap(out, made)
@@ -122,7 +122,7 @@ def apply(op: Op, tensors: Sequence[Tensor], *options: Any) -> Tensor:
             values = (out, *([arrays] if op.variadic else arrays), *options, x.shape, x.dtype, i)
             edges.append((x._node, which, op.picks[which](values)))
     inputs = tuple(x._node or Constant(x._array, x._name) for x in tensors)
-    return wrap(out, record(op, inputs, tuple(edges), out.shape))
+    return wrap(out, record(op, inputs, tuple(edges), out.shape, options))
 
 
 def reduction(op: Op, doc: str) -> Callable[..., Tensor]:
