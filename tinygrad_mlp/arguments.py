@@ -64,13 +64,6 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> ndarray:
     return array.astype(as_dtype(dtype), copy=False)
 
 
-def as_condition(condition: Any) -> ndarray:
-    array = np.array(condition)
-    if array.dtype != np.bool:
-        raise TypeError(f"where: the condition's dtype is bool, not {array.dtype}; compare first")
-    return array
-
-
 def as_axes(op: str, ndim: int, axis: Any, dim: Any = None) -> Axes:
     """The axes as places from 0; None for all of them, which () means too, as in PyTorch."""
     if dim is not None:
@@ -138,8 +131,7 @@ def as_index(key: Any) -> tuple[Any, ...]:
     return tuple(entries)
 
 
-def misfit(op: Op | np.ufunc, *shapes: Shape) -> str:
-    name = op.name if isinstance(op, Op) else op.__name__
+def misfit(op: Op, *shapes: Shape) -> str:
     listed = " and ".join(map(str, shapes))
     if op is ops.matmul:
         return (
@@ -147,6 +139,6 @@ def misfit(op: Op | np.ufunc, *shapes: Shape) -> str:
             "the last but one of the second, and any axes before them must broadcast"
         )
     return (
-        f"{name}: shapes {listed} do not broadcast: from the last axis backwards, sizes must be "
+        f"{op.name}: shapes {listed} do not broadcast: from the last axis backwards, sizes must be "
         "equal or one of them 1; reshape or unsqueeze one of the two"
     )

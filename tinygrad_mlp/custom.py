@@ -62,7 +62,7 @@ def op(
         bound = signature.bind(*args, **options)
         bound.apply_defaults()
         inputs = jointly(name, bound.args[: len(vjps)])
-        return apply(made, inputs, *bound.args[len(vjps) :])
+        return apply(made, inputs, bound.args[len(vjps) :])
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = forward.__doc__

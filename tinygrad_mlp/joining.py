@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 from . import ops
-from .arguments import as_axis, as_condition
+from .arguments import as_axis
 from .tensor import Tensor, apply, choose, jointly
 
 
@@ -19,9 +19,7 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
     >>> tg.where(x > 0, x, 0)
     tensor([0., 2.])
     """
-    if not isinstance(x, Tensor) and not isinstance(y, Tensor):
-        x = Tensor(x)
-    return choose(x, y, as_condition(condition))
+    return choose(condition, x, y)
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
@@ -40,7 +38,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
             "and have at least one axis"
         )
     starts = tuple(accumulate((x.shape[place] for x in xs), initial=0))
-    return apply(ops.cat, xs, place, starts)
+    return apply(ops.cat, xs, (place, starts))
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:

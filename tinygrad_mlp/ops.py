@@ -261,3 +261,15 @@ scatter = row("scatter", "0[index] + x", scattered, lambda g, index: g[index])
 cat = row("cat", "[x, …]", lambda xs, axis, starts: np.concatenate(xs, axis),
           lambda g, i, axis, starts: piece(g, i, axis, starts), variadic=True)
 cast = row("cast", "x", lambda x, to: x.astype(to), lambda g, dtype: cast(g, dtype))
+
+# Comparisons and logic. Nothing flows back through these, so they are not rows of the table.
+equal = Op("equal", "x = y", np.equal)
+not_equal = Op("not_equal", "x ≠ y", np.not_equal)
+less = Op("less", "x < y", np.less)
+less_equal = Op("less_equal", "x ≤ y", np.less_equal)
+greater = Op("greater", "x > y", np.greater)
+greater_equal = Op("greater_equal", "x ≥ y", np.greater_equal)
+both = Op("both", "x ∧ y", np.bitwise_and)
+either = Op("either", "x ∨ y", np.bitwise_or)
+differ = Op("differ", "x ⊻ y", np.bitwise_xor)
+opposite = Op("opposite", "¬x", np.invert)

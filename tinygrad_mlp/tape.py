@@ -101,6 +101,11 @@ recording = ContextVar("recording", default=True)
 is_grad_enabled = recording.get
 
 
+# Whether what no gradient flows through is recorded too, for readers of the graph to whom a
+# comparison is part of the formula or of the program.
+is_tracing = ContextVar("is_tracing", default=False)
+
+
 class set_grad_enabled(ContextDecorator):
     """A context or a decorator in which ops are recorded, or not; per thread and asyncio task.
 
@@ -199,6 +204,8 @@ def walk(
             if useful is not None and source not in useful:
                 continue
             if lift is not None:
+                if source.op is not None and not source.edges:
+                    continue
                 arguments = lifted(node, i, arguments, lift)
             contribution = vjps[i](g, *arguments)
             if contribution.shape != source.shape:
@@ -257,9 +264,10 @@ def lifted(node: Node, i: int, arguments: tuple[Any, ...], lift: Lift) -> tuple[
     """What a VJP takes, with the output and the inputs of the op back on the tape."""
     assert node.op is not None
     assert node.inputs is not None
-    origins = (node, *node.inputs)
+    # A variadic op has its inputs in one list, which its VJP does not ask for.
+    origins = (node,) if node.op.variadic else (node, *node.inputs)
     return tuple(
-        lift(value, origins[place]) if place <= len(node.op.vjps) else value
+        lift(value, origins[place]) if place < len(origins) else value
         for place, value in zip(node.op.wants[i], arguments, strict=True)
     )
 

@@ -19,7 +19,6 @@ from .arguments import (
     as_array,
     as_axes,
     as_axis,
-    as_condition,
     as_dtype,
     as_index,
     as_shape,
@@ -29,9 +28,22 @@ from .arguments import (
 )
 from .ops import Op, Shape
 from .printing import format_tensor
-from .tape import Constant, Edges, Node, Tag, is_grad_enabled, leaf, new, record, release, walk
+from .tape import (
+    Constant,
+    Edges,
+    Node,
+    Tag,
+    is_grad_enabled,
+    is_tracing,
+    leaf,
+    new,
+    record,
+    release,
+    walk,
+)
 
 Number = bool | int | float
+Options = tuple[Any, ...]
 AxisLike = int | Sequence[int] | None
 
 # Of integers these are taken in float32, as PyTorch does.
@@ -49,7 +61,7 @@ commit = Lock()
 def unary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
     (pick,) = op.picks
 
-    def function(self: Tensor, *options: Any) -> Tensor:
+    def function(self: Tensor, options: Options = ()) -> Tensor:
         x = self._array
         node = self._node
         if node is None and op in REAL and x.dtype.kind != "f":
@@ -71,7 +83,7 @@ def unary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
 def binary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
     pick_x, pick_y = op.picks
 
-    def function(self: Any, other: Any, *options: Any) -> Tensor:
+    def function(self: Any, other: Any, options: Options = ()) -> Tensor:
         if type(self) is not Tensor or type(other) is not Tensor:
             self, other = agree(op, self, other)
         x = self._array
@@ -110,13 +122,17 @@ def binary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
     return function
 
 
-def apply(op: Op, tensors: Sequence[Tensor], *options: Any) -> Tensor:
+def apply(op: Op, tensors: Sequence[Tensor], options: Options = ()) -> Tensor:
     arrays = [x._array for x in tensors]
-    out = np.asarray(op.forward(*([arrays] if op.variadic else arrays), *options))
-    if not is_grad_enabled() or all(x._node is None for x in tensors):
+    try:
+        out = np.asarray(op.forward(*([arrays] if op.variadic else arrays), *options))
+    except ValueError:
+        raise ValueError(misfit(op, *(a.shape for a in arrays))) from None
+    traced = op.vjps or is_tracing.get()
+    if not traced or not is_grad_enabled() or all(x._node is None for x in tensors):
         return wrap(out)
     edges = []
-    for i, x in enumerate(tensors):
+    for i, x in enumerate(tensors[: None if op.variadic else len(op.vjps)]):
         if x._node is not None:
             which = 0 if op.variadic else i
             values = (out, *([arrays] if op.variadic else arrays), *options, x.shape, x.dtype, i)
@@ -148,7 +164,7 @@ def reduction(op: Op, doc: str) -> Callable[..., Tensor]:
                 raise TypeError(f"mean: a float dtype is needed, not {x.dtype}; use .float() first")
         else:
             require_entries(op.name, x.shape, axes)
-        return function(x, axes, keepdims or keepdim)
+        return function(x, (axes, keepdims or keepdim))
 
     method.__name__ = op.name
     method.__doc__ = doc
@@ -350,11 +366,11 @@ class Tensor:
         """The only entry, as a Python number; ValueError where there are more, or none."""
         if self._array.size != 1:
             raise ValueError(f"item: one entry is needed, and the shape is {self.shape}")
-        return self._array.item()
+        return known(self, "item").item()
 
     def tolist(self) -> Any:
         """The entries as nested lists of Python numbers."""
-        return self._array.tolist()
+        return known(self, "tolist").tolist()
 
     def __float__(self) -> float:
         return float(self.item())
@@ -373,15 +389,15 @@ class Tensor:
                 f"the truth value of a Tensor of shape {self.shape} is ambiguous; "
                 "use .any() or .all()"
             )
-        return bool(self._array)
+        return bool(known(self, "bool"))
 
     def any(self) -> Tensor:
         """Whether any entry is true, as a 0-d bool Tensor."""
-        return wrap(np.asarray(self._array.any()))
+        return wrap(np.asarray(known(self, "any").any()))
 
     def all(self) -> Tensor:
         """Whether all entries are true, as a 0-d bool Tensor."""
-        return wrap(np.asarray(self._array.all()))
+        return wrap(np.asarray(known(self, "all").all()))
 
     def __len__(self) -> int:
         if self._array.ndim == 0:
@@ -459,8 +475,8 @@ class Tensor:
             return pow_tensor(self, exponent)
         p = exponent.item() if isinstance(exponent, np.generic) else exponent
         if isinstance(p, builtins.float) and self._array.dtype.kind != "f":
-            return pow_number(self.float(), p)
-        return pow_number(self, p)
+            return pow_number(self.float(), (p,))
+        return pow_number(self, (p,))
 
     def __rpow__(self, base: Any) -> Tensor:
         return pow_tensor(base, self)
@@ -527,34 +543,34 @@ class Tensor:
     # Comparison, entry by entry: bool Tensors, off the tape.
 
     def __eq__(self, other: object) -> Any:
-        return compare(np.equal, self, other)
+        return compare(ops.equal, self, other)
 
     def __ne__(self, other: object) -> Any:
-        return compare(np.not_equal, self, other)
+        return compare(ops.not_equal, self, other)
 
     def __lt__(self, other: Any) -> Any:
-        return compare(np.less, self, other)
+        return compare(ops.less, self, other)
 
     def __le__(self, other: Any) -> Any:
-        return compare(np.less_equal, self, other)
+        return compare(ops.less_equal, self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return compare(np.greater, self, other)
+        return compare(ops.greater, self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return compare(np.greater_equal, self, other)
+        return compare(ops.greater_equal, self, other)
 
     def __and__(self, other: Any) -> Any:
-        return compare(np.bitwise_and, self, other)
+        return compare(ops.both, self, other)
 
     def __or__(self, other: Any) -> Any:
-        return compare(np.bitwise_or, self, other)
+        return compare(ops.either, self, other)
 
     def __xor__(self, other: Any) -> Any:
-        return compare(np.bitwise_xor, self, other)
+        return compare(ops.differ, self, other)
 
     def __invert__(self) -> Tensor:
-        return wrap(np.asarray(np.invert(self._array)))
+        return apply(ops.opposite, (self,))
 
     eq, ne, lt, le, gt, ge = __eq__, __ne__, __lt__, __le__, __gt__, __ge__
 
@@ -572,7 +588,7 @@ class Tensor:
 
     def square(self) -> Tensor:
         """x² of each entry."""
-        return pow_number(self, 2)
+        return pow_number(self, (2,))
 
     def clamp(self, min: Number | None = None, max: Number | None = None) -> Tensor:
         """Each entry, but at least ``min`` and at most ``max``; the bounds are numbers.
@@ -592,7 +608,7 @@ class Tensor:
         if self._array.dtype.kind != "f":
             return wrap(np.clip(self._array, min, max))
         low, high = (-np.inf if min is None else min), (np.inf if max is None else max)
-        return clamp(self, low, high)
+        return clamp(self, (low, high))
 
     clip = clamp
 
@@ -601,7 +617,7 @@ class Tensor:
 
     def where(self, condition: Any, other: Any) -> Tensor:
         """This Tensor where the condition holds, the other elsewhere."""
-        return choose(self, other, as_condition(condition))
+        return choose(condition, self, other)
 
     # Reductions. ``axis`` and ``dim``, ``keepdims`` and ``keepdim`` are the same.
 
@@ -643,12 +659,12 @@ class Tensor:
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
         """The index of the first largest entry, of all or along an axis."""
         require_entries("argmax", self.shape, as_axes("argmax", self.ndim, dim))
-        return wrap(np.asarray(np.argmax(self._array, dim, keepdims=keepdim)))
+        return wrap(np.asarray(np.argmax(known(self, "argmax"), dim, keepdims=keepdim)))
 
     def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
         """The index of the first smallest entry, of all or along an axis."""
         require_entries("argmin", self.shape, as_axes("argmin", self.ndim, dim))
-        return wrap(np.asarray(np.argmin(self._array, dim, keepdims=keepdim)))
+        return wrap(np.asarray(np.argmin(known(self, "argmin"), dim, keepdims=keepdim)))
 
     # The same entries in another arrangement.
 
@@ -656,7 +672,7 @@ class Tensor:
         """The entries in the same order and another shape; one size may be -1, to be worked out."""
         to = as_shape("reshape", shape, unknown=True)
         try:
-            return reshape(self, to)
+            return reshape(self, (to,))
         except ValueError:
             raise ValueError(
                 f"reshape: {self.numel()} entries of shape {self.shape} do not fill {to}"
@@ -692,14 +708,14 @@ class Tensor:
         order = as_axes("permute", self.ndim, dims[0] if len(dims) == 1 else dims) or ()
         if len(order) != self.ndim:
             raise ValueError(f"permute: {order} does not name each of {self.ndim} axes once")
-        return permute(self, order)
+        return permute(self, (order,))
 
     def transpose(self, dim0: int, dim1: int) -> Tensor:
         """With two axes exchanged."""
         a, b = (as_axis("transpose", self.ndim, d) for d in (dim0, dim1))
         order = list(range(self.ndim))
         order[a], order[b] = b, a
-        return permute(self, tuple(order))
+        return permute(self, (tuple(order),))
 
     def t(self) -> Tensor:
         """The transpose of a matrix; a vector or a number as it is."""
@@ -710,7 +726,7 @@ class Tensor:
     @property
     def T(self) -> Tensor:
         """With the axes in reverse order: the transpose of a matrix."""
-        return permute(self, tuple(range(self.ndim))[::-1])
+        return permute(self, (tuple(range(self.ndim))[::-1],))
 
     @property
     def mT(self) -> Tensor:
@@ -728,19 +744,23 @@ class Tensor:
         )
         if not fits:
             raise ValueError(f"expand: shape {self.shape} does not broadcast to {to}")
-        return expand(self, shape)
+        return expand(self, (shape,))
 
     broadcast_to = expand
 
     def __getitem__(self, index: Any) -> Tensor:
-        return getitem(self, as_index(index))
+        entries = (
+            known(entry, "getitem") if isinstance(entry, Tensor) else entry
+            for entry in (index if isinstance(index, tuple) else (index,))
+        )
+        return getitem(self, (as_index(tuple(entries)),))
 
     # Of another dtype.
 
     def to(self, dtype: DTypeLike) -> Tensor:
         """With entries of another dtype; gradients come back in this one's."""
         target = as_dtype(dtype)
-        return self if target == self.dtype else cast(self, target)
+        return self if target == self.dtype else cast(self, (target,))
 
     astype = to
 
@@ -762,18 +782,19 @@ class Tensor:
 
     def clone(self) -> Tensor:
         """A copy, on the tape like the result of any op."""
-        return cast(self, self.dtype)
+        return cast(self, (self.dtype,))
 
     def apply(self, op: Op, *more: Any) -> Tensor:
         """The Tensor that an op makes of this one, of its other inputs, and of its options."""
+        if op is ops.where:
+            return choose(more[1], self, more[0])
         others = len(op.vjps) - 1
-        options = tuple(o._array if isinstance(o, Tensor) else o for o in more[others:])
-        return FUNCTIONS[op](self, *more[:others], *options)
+        return FUNCTIONS[op](self, *more[:others], more[others:])
 
 
 add, sub, mul, div = Tensor.__add__, Tensor.__sub__, Tensor.__mul__, Tensor.__truediv__
 pow_number, pow_tensor = unary(ops.pow), binary(ops.pow_tensor)
-matrix_product, choose = binary(ops.matmul), binary(ops.where)
+matrix_product = binary(ops.matmul)
 reshape, permute, expand = unary(ops.reshape), unary(ops.permute), unary(ops.expand)
 getitem, clamp, cast = unary(ops.getitem), unary(ops.clamp), unary(ops.cast)
 
@@ -836,15 +857,36 @@ def vector_product(x: Any, y: Any) -> Tensor:
     return product.reshape(batch + x.shape[-2:-1] + (y.shape[-1:] if q > 1 else ()))
 
 
-def compare(ufunc: np.ufunc, x: Tensor, y: Any) -> Any:
-    if isinstance(y, Tensor):
-        y = y._array
-    elif not isinstance(y, (*NUMBERS, ndarray)):
+def compare(op: Op, x: Tensor, y: Any) -> Any:
+    if not isinstance(y, (Tensor, ndarray, *NUMBERS)):
         return NotImplemented
-    try:
-        return wrap(np.asarray(ufunc(x._array, y)))
-    except ValueError:
-        raise ValueError(misfit(ufunc, x.shape, np.shape(y))) from None
+    # Not agree(): a number keeps its own value here, so that 0.5 is not equal to the integer 0.
+    other = y if isinstance(y, Tensor) else wrap(np.asarray(y))
+    return apply(op, (x, other))
+
+
+def choose(condition: Any, x: Any, y: Any) -> Tensor:
+    """x where the condition holds, y elsewhere."""
+    if not isinstance(condition, Tensor):
+        condition = Tensor(condition)
+    if condition.dtype != np.bool:
+        raise TypeError(
+            f"where: the condition's dtype is bool, not {condition.dtype}; compare first"
+        )
+    if not isinstance(x, Tensor) and not isinstance(y, Tensor):
+        x = Tensor(x)
+    x, y = agree(ops.where, x, y)
+    return apply(ops.where, (x, y, condition))
+
+
+def known(x: Tensor, caller: str) -> ndarray:
+    """The value, for a caller who needs it now; a program that is being traced has none yet."""
+    if is_tracing.get() and x._node is not None:
+        raise RuntimeError(
+            f"{caller}: this value depends on the arguments of the function that is being compiled "
+            "or derived, so the program cannot depend on it; use where(), maximum() and the like"
+        )
+    return x._array
 
 
 def extremum(x: Tensor, name: str, axis: Any, dim: Any, keepdims: bool) -> Any:
