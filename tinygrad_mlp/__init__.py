@@ -11,6 +11,7 @@ Start with ``ops``, the table of ops and their VJPs, then ``tape`` and ``tensor`
 
 import numpy as _np
 
+from .compile import compile
 from .creation import (
     arange,
     eye,
@@ -54,6 +55,7 @@ __all__ = [
     "arange",
     "bool",
     "cat",
+    "compile",
     "double",
     "enable_grad",
     "eye",

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 
 from .arguments import FLOAT, as_dtype, as_shape
 from .random import default_generator
+from .tape import is_tracing
 from .tensor import Number, Tensor, wrap
 
 
@@ -151,6 +152,7 @@ def rand(*size: Any, dtype: DTypeLike | None = None, requires_grad: bool = False
     >>> tg.rand(3)
     tensor([0.4963, 0.7682, 0.0885])
     """
+    untraced("rand")
     shape = as_shape("rand", size)
     return finished(wrap(default_generator.uniform(shape, as_dtype(dtype or FLOAT))), requires_grad)
 
@@ -163,6 +165,7 @@ def randn(*size: Any, dtype: DTypeLike | None = None, requires_grad: bool = Fals
     >>> tg.randn(3)
     tensor([ 1.5410, -0.2934, -2.1788])
     """
+    untraced("randn")
     shape = as_shape("randn", size)
     return finished(wrap(default_generator.normal(shape, as_dtype(dtype or FLOAT))), requires_grad)
 
@@ -171,3 +174,11 @@ def finished(made: Tensor, requires_grad: bool, name: str | None = None) -> Tens
     if requires_grad:
         made.requires_grad_()
     return made if name is None else made.named(name)
+
+
+def untraced(caller: str) -> None:
+    if is_tracing.get():
+        raise RuntimeError(
+            f"{caller}: a compiled program would use the same numbers in every call; "
+            "draw them outside, and pass them as an argument"
+        )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .joining import stack
-from .tape import enable_grad, is_grad_enabled, release, walk
+from .tape import enable_grad, is_grad_enabled, is_tracing, release, walk
 from .tensor import Tensor, lift, root_of, seed, wrap
 
 Tensors = Tensor | tuple[Tensor, ...]
@@ -41,6 +41,8 @@ def grad(
     >>> tg.grad(slope, x)
     (tensor(18.),)
     """
+    # A traced program has to hold the gradient's own steps.
+    create_graph = create_graph or is_tracing.get()
     outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
     inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     if grad_outputs is None or isinstance(grad_outputs, Tensor):

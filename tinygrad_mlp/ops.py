@@ -130,7 +130,7 @@ SIGMOID = {t: (np.array(1, t), np.array(x, t)) for t, x in (("e", 11), ("f", 40)
 def logistic(x: ndarray) -> ndarray:
     """eˣ / (1 + eˣ), which unlike 1 / (1 + e⁻ˣ) is accurate to the last digits for any x < 0."""
     one, enough = SIGMOID[x.dtype.char]
-    t: ndarray = np.minimum(x, enough, out=...)
+    t = np.asarray(np.minimum(x, enough))
     np.exp(t, t)
     np.divide(t, t + one, t)
     return t
@@ -139,6 +139,11 @@ def logistic(x: ndarray) -> ndarray:
 def log_base(x: Value, y: Value) -> Value:
     """The log x in ∂xʸ/∂y = xʸ log x: as in PyTorch, 0 where x = 0 ≤ y, and nan where x < 0."""
     return log(where(where(x, np.nan, x >= 0), 1, (x != 0) | (y < 0)))
+
+
+def lowered(x: Value, y: Value) -> Value:
+    """The 1 in ∂xʸ/∂x = y xʸ⁻¹; but 0 where y = 0 and 1 / x is not finite, for 0 · x⁰ to be 0."""
+    return (y != 0) | (abs(x) >= np.finfo(x.dtype).tiny)
 
 
 def repeat(x: Value, shape: Shape) -> Value:
@@ -197,14 +202,14 @@ add = row("add", "x + y", np.add, lambda g: g, lambda g: g, broadcasts=True)
 sub = row("sub", "x − y", np.subtract, lambda g: g, lambda g: -g, broadcasts=True)
 mul = row("mul", "x ⊙ y", np.multiply, lambda g, y: g * y, lambda g, x: g * x, broadcasts=True)
 div = row("div", "x / y", np.divide,
-          lambda g, y: g / y, lambda g, y, out: -g * out / y,
+          lambda g, y: g / y, lambda g, y, out: -g * (out / y),
           broadcasts=True, domain=lambda x, y: y != 0)
 neg = row("neg", "−x", np.negative, lambda g: -g)
 pow = row("pow", "xᵖ", lambda x, p: x**p,
           lambda g, x, p: g * (p * power(x, p - (p != 0))),
           domain=lambda x, p: (x > 0) | (p >= 0) & (p % 1 == 0))
 pow_tensor = row("pow_tensor", "xʸ", np.power,
-                 lambda g, x, y: g * (y * x ** (y - (y != 0))),
+                 lambda g, x, y: g * (y * x ** (y - lowered(x, y))),
                  lambda g, x, y, out: g * out * log_base(x, y),
                  broadcasts=True, domain=lambda x, y: x > 0)
 matmul = row("matmul", "x y", product,
@@ -262,7 +267,7 @@ cat = row("cat", "[x, …]", lambda xs, axis, starts: np.concatenate(xs, axis),
           lambda g, i, axis, starts: piece(g, i, axis, starts), variadic=True)
 cast = row("cast", "x", lambda x, to: x.astype(to), lambda g, dtype: cast(g, dtype))
 
-# Comparisons and logic. Nothing flows back through these, so they are not rows of the table.
+# No cotangent flows back through these, so they are not rows of the table.
 equal = Op("equal", "x = y", np.equal)
 not_equal = Op("not_equal", "x ≠ y", np.not_equal)
 less = Op("less", "x < y", np.less)
@@ -273,3 +278,5 @@ both = Op("both", "x ∧ y", np.bitwise_and)
 either = Op("either", "x ∨ y", np.bitwise_or)
 differ = Op("differ", "x ⊻ y", np.bitwise_xor)
 opposite = Op("opposite", "¬x", np.invert)
+whole = Op("whole", "x", lambda x, to: x.astype(to))
+detached = Op("detached", "x", np.positive)

@@ -125,6 +125,11 @@ class set_grad_enabled(ContextDecorator):
         return set_grad_enabled(self.mode)
 
     def __enter__(self) -> None:
+        if is_tracing.get() and not self.mode:
+            raise RuntimeError(
+                "no_grad: while a function is compiled everything has to be recorded; "
+                "use detach() for values that no gradient shall flow through"
+            )
         self.tokens.append(recording.set(self.mode))
 
     def __exit__(self, *exception: object) -> None:
@@ -178,7 +183,10 @@ def walk(
     without, those of all leaves and of the nodes that retain theirs. With ``lift``, which puts a
     saved array back on the tape as a Tensor, the VJPs run on Tensors and record in their turn.
     """
-    useful = None if keep is None else between(keep, cotangents)
+    between = wanted = None
+    if keep is not None:
+        between = passages(keep, cotangents)
+        wanted = between | keep
     frontier = [(-node.position, node) for node in cotangents]
     heapify(frontier)
     passed = []
@@ -193,7 +201,7 @@ def walk(
         elif node.tag is not None and node.tag.retains_grad:
             kept[node] = g
         op = node.op
-        if op is None:
+        if op is None or (between is not None and node not in between):
             continue
         edges = node.edges
         if edges is None:
@@ -201,10 +209,10 @@ def walk(
         passed.append(node)
         vjps = op.vjps
         for source, i, arguments in edges:
-            if useful is not None and source not in useful:
+            if wanted is not None and source not in wanted:
                 continue
             if lift is not None:
-                if source.op is not None and not source.edges:
+                if source.op is not None and source.edges == ():
                     continue
                 arguments = lifted(node, i, arguments, lift)
             contribution = vjps[i](g, *arguments)
@@ -231,8 +239,8 @@ RELEASED = (
 )
 
 
-def between(targets: set[Node], outputs: Iterable[Node]) -> set[Node]:
-    """The targets, and what the outputs were made from that was itself made from a target."""
+def passages(targets: set[Node], outputs: Iterable[Node]) -> set[Node]:
+    """What the outputs were made from, them included, that was itself made from a target."""
     nodes = list(outputs)
     seen = set(nodes)
     for node in nodes:  # grows while it is walked
@@ -240,9 +248,14 @@ def between(targets: set[Node], outputs: Iterable[Node]) -> set[Node]:
             if source not in seen:
                 seen.add(source)
                 nodes.append(source)
-    found = set(targets)
+    oldest = min(map(position, targets), default=0)
+    found: set[Node] = set()
     for node in sorted(nodes, key=position):
-        if any(source in found for source, *_ in node.edges or ()):
+        if node.edges is None:
+            # Released: it may have been made from any target that is older.
+            if node.position > oldest:
+                found.add(node)
+        elif any(source in found or source in targets for source, *_ in node.edges):
             found.add(node)
     return found
 

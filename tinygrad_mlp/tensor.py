@@ -189,7 +189,7 @@ class Tensor:
     _name: str | None  # of a constant; where there is a node, the name is there
 
     def __init__(self, data: Any, dtype: DTypeLike | None = None) -> None:
-        self._array = as_array(data._array if isinstance(data, Tensor) else data, dtype)
+        self._array = as_array(known(data, "tensor") if isinstance(data, Tensor) else data, dtype)
         self._node = self._name = None
 
     # What it is.
@@ -314,7 +314,7 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same value, off the tape."""
-        return wrap(self._array)
+        return apply(ops.detached, (self,)) if is_tracing.get() else wrap(self._array)
 
     def backward(
         self,
@@ -410,7 +410,8 @@ class Tensor:
         return (self[i] for i in range(len(self._array)))
 
     def __contains__(self, value: Any) -> bool:
-        return bool((self == value).any())
+        found = self == value
+        return bool(found.any()) if isinstance(found, Tensor) else found
 
     __hash__ = object.__hash__
 
@@ -714,7 +715,8 @@ class Tensor:
         """With two axes exchanged."""
         a, b = (as_axis("transpose", self.ndim, d) for d in (dim0, dim1))
         order = list(range(self.ndim))
-        order[a], order[b] = b, a
+        if a != b:
+            order[a], order[b] = b, a
         return permute(self, (tuple(order),))
 
     def t(self) -> Tensor:
@@ -758,9 +760,16 @@ class Tensor:
     # Of another dtype.
 
     def to(self, dtype: DTypeLike) -> Tensor:
-        """With entries of another dtype; gradients come back in this one's."""
+        """With entries of another dtype; gradients come back in this one's.
+
+        Whole numbers do not require grad: nothing flows back through them.
+        """
         target = as_dtype(dtype)
-        return self if target == self.dtype else cast(self, (target,))
+        if target == self.dtype:
+            return self
+        if target.kind != "f":
+            return apply(ops.whole, (self,), (target,))
+        return cast(self, (target,))
 
     astype = to
 
