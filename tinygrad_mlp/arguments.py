@@ -119,7 +119,11 @@ def as_index(key: Any) -> tuple[Any, ...]:
                 entry = entry.astype(np.int64)
             if entry.dtype.kind not in "biu":
                 raise TypeError(f"getitem: an index array is of ints or bools, not {entry.dtype}")
-        elif not isinstance(entry, slice | EllipsisType | None):
+        elif isinstance(entry, slice):
+            # The bounds may be Tensors, which can change in place.
+            bounds = (entry.start, entry.stop, entry.step)
+            entry = slice(*(None if b is None else index(b) for b in bounds))
+        elif not isinstance(entry, EllipsisType | None):
             try:
                 entry = index(entry)
             except TypeError:

@@ -30,11 +30,11 @@ def compile(function: Callable[..., Any], gradients: bool = True, reuse: bool = 
     """Make a program of a function of Tensors and of its gradients.
 
     After ``step = compile(function)``, call ``value, gradients = step(*arrays)``. ``function``
-    takes Tensors and returns a Tensor of one entry; ``step`` takes arrays (or Tensors,
-    or numbers) and returns NumPy arrays, or scalars where they are 0-d: the value, and a tuple of the gradients with respect to
-    the arguments of float dtypes, with None for the others. With ``gradients=False``, ``function``
-    returns a Tensor or a tuple of them, of any shapes, and ``step`` their arrays. It may call
-    ``grad`` itself, so that a whole training step can be one program.
+    takes Tensors and returns a Tensor of one entry; ``step`` takes arrays, Tensors or numbers and
+    returns what NumPy would, arrays or 0-d scalars: the value, and a tuple of the gradients with
+    respect to the arguments of float dtypes, with None for the others. With ``gradients=False``,
+    ``function`` returns a Tensor or a tuple of them, of any shapes, and ``step`` their arrays. It
+    may call ``grad`` itself, so that a whole training step can be one program.
 
     The function is traced once for each signature, the shapes and dtypes of the arguments. What
     Python does meanwhile is fixed: the way its branches went, how often its loops ran, the numbers
@@ -169,8 +169,10 @@ class Value:
         if self.array is None or self.array.size == 0:
             return None
         first = self.array.flat[0]
-        alike = (self.array == first) & (np.signbit(self.array) == np.signbit(first))
-        return first if alike.all() else None
+        same = self.array == first
+        if self.dtype.kind == "f":
+            same &= np.signbit(self.array) == np.signbit(first)  # 0.0 is not -0.0
+        return first if same.all() else None
 
 
 class Values:
