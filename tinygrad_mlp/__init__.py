@@ -49,7 +49,6 @@ int64 = long = _np.dtype("int64")
 bool = _np.dtype("bool")
 
 __all__ = [
-    "*  # noqa: F403",
     "Generator",
     "Tensor",
     "arange",

@@ -135,14 +135,25 @@ def as_index(key: Any) -> tuple[Any, ...]:
     return tuple(entries)
 
 
-def misfit(op: Op, *shapes: Shape) -> str:
+def misfit(op: Op, error: ValueError | None, *shapes: Shape) -> str:
+    """What is wrong where an op's forward gave this error; most often it is the shapes."""
     listed = " and ".join(map(str, shapes))
     if op is ops.matmul:
         return (
             f"matmul: shapes {listed} do not fit: the last axis of the first must be as long as "
             "the last but one of the second, and any axes before them must broadcast"
         )
+    if broadcasts(shapes):
+        return f"{op.name}: {error}"
     return (
         f"{op.name}: shapes {listed} do not broadcast: from the last axis backwards, sizes must be "
         "equal or one of them 1; reshape or unsqueeze one of the two"
     )
+
+
+def broadcasts(shapes: tuple[Shape, ...]) -> bool:
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        return False
+    return True

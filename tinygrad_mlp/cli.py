@@ -13,6 +13,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptio
 from collections.abc import Callable, Iterator, Sequence
 from inspect import getdoc
 from math import isfinite, prod
+from pathlib import Path
 from typing import Any, NoReturn
 
 from . import __version__
@@ -24,6 +25,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 FEW = 5  # figures that fit a line of 80 columns
+LARGEST = 10**8  # entries of a matrix, which take some gigabytes and a minute
 
 
 def experiment(parser: ArgumentParser) -> Run:
@@ -57,6 +59,13 @@ def experiment(parser: ArgumentParser) -> Run:
     parser.add_argument("--json", action="store_true", help="as JSON, each array row by row")
 
     def run(options: Namespace) -> int:
+        n, d, h, o = options.shape
+        for rows, columns in ((n, d), (n, o), (d, h), (h, o), (n, h)):
+            if rows * columns > LARGEST:
+                parser.error(
+                    f"argument --shape: {rows}×{columns} is too large a matrix; "
+                    f"choose sizes that give at most {LARGEST} entries"
+                )
         try:
             result = compared(options.seed, tuple(options.shape), options.bias, options.dtype)
         except MemoryError:
@@ -175,8 +184,8 @@ def seed(word: str) -> int:
 
 def size(word: str) -> int:
     """One of the numbers of --shape."""
-    if not word.isdecimal() or int(word) > 10**9:
-        raise ArgumentTypeError(f"{word!r} is not a size; sizes are whole numbers, 0 to 1000000000")
+    if not word.isdecimal() or int(word) > LARGEST:
+        raise ArgumentTypeError(f"{word!r} is not a size; sizes are whole numbers, 0 to {LARGEST}")
     return int(word)
 
 
@@ -196,8 +205,9 @@ class Parser(ArgumentParser):
 def parsed(words: list[str]) -> tuple[Run, Namespace]:
     """The command that the words name, and its options."""
     named = bool(words) and not words[0].startswith("-")
+    script = Path(sys.argv[0]).stem == "tinygrad-mlp"
     parser = Parser(
-        prog="python -m tinygrad_mlp",
+        prog="tinygrad-mlp" if script else "python -m tinygrad_mlp",
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -209,8 +219,8 @@ def parsed(words: list[str]) -> tuple[Run, Namespace]:
     if named:
         parser.prog += f" {words[0]}"
     else:
-        lines = (f"  {name:12}{getdoc(each).splitlines()[0]}" for name, each in COMMANDS.items())
-        parser.epilog = "\n".join(("commands:", *lines, f"\nWithout a command: {DEFAULT}."))
+        lines = [f"  {name:12}{title(each)}" for name, each in COMMANDS.items()]
+        parser.epilog = "\n".join(["commands:", *lines, f"\nWithout a command: {DEFAULT}."])
     run = command(parser)
     options, unknown = parser.parse_known_args(words[named:])
     if unknown:
@@ -220,6 +230,10 @@ def parsed(words: list[str]) -> tuple[Run, Namespace]:
         hint = f"; did you mean {near[0]}?" if near else ""
         parser.error(f"{unknown[0]!r} is not an option{hint}")
     return run, options
+
+
+def title(command: Callable[..., Any]) -> str:
+    return (getdoc(command) or "").partition("\n")[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

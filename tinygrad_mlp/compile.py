@@ -10,8 +10,10 @@ from __future__ import annotations
 import inspect
 import re
 import threading
+from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -22,7 +24,7 @@ from . import ops
 from .arguments import as_array
 from .functional import gradients_of
 from .ops import Op, Shape
-from .tape import Constant, Node, is_tracing, leaf, position, record
+from .tape import Constant, Node, enable_grad, is_tracing, leaf, position, record
 from .tensor import Tensor, wrap
 
 
@@ -65,7 +67,7 @@ class Compiled:
         self.reuse = reuse
         self.programs: dict[Any, Program] = {}
         self.latest: Program | None = None
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
 
     @property
     def source(self) -> str:
@@ -78,6 +80,11 @@ class Compiled:
         program = self.latest
         if program is not None and len(args) == program.arity and program.fits(*args):
             return program(args)
+        if is_tracing.get() and any(isinstance(a, Tensor) and a.requires_grad for a in args):
+            raise RuntimeError(
+                "compile: a compiled function cannot be a part of another function that is being "
+                "compiled or derived; call the function that it was made from"
+            )
         arrays = [a._array if isinstance(a, Tensor) else as_array(a) for a in args]
         return self.made(arrays)(arrays)
 
@@ -124,7 +131,10 @@ def trace(
     nodes = [x._node for x in arguments if x._node is not None]
     tracing = is_tracing.set(True)
     try:
-        result = function(*arguments)
+        with enable_grad():
+            result = function(*arguments)
+        if [x._node for x in arguments] != nodes:
+            raise RuntimeError("compile: the function changes an argument in place")
         results = list(result) if isinstance(result, (tuple, list)) else [result]
         for r in results:
             if not isinstance(r, Tensor):
@@ -132,8 +142,8 @@ def trace(
                     f"compile: the function must return Tensors, not {type(r).__name__}"
                 )
         if not gradients:
-            form = ", ".join(["{}"] * len(results))
-            return nodes, results, f"({form},)" if isinstance(result, (tuple, list)) else form
+            single = isinstance(result, Tensor)
+            return nodes, results, "{}" if single else "(" + "{}, " * len(results) + ")"
         if len(results) != 1 or results[0].numel() != 1:
             raise ValueError(
                 "compile: for gradients the function must return one Tensor of one entry; "
@@ -162,8 +172,9 @@ class Value:
     options: tuple[Any, ...] = ()
     array: ndarray | None = None  # of a constant
     name: str = ""
+    parts: tuple[Value, ...] = ()  # of a fused one
 
-    @property
+    @cached_property
     def number(self) -> Any:
         """The one number that all entries of a constant are; None if it is not like that."""
         if self.array is None or self.array.size == 0:
@@ -209,12 +220,13 @@ class Values:
         x = inputs[0]
         same = x.shape == like.shape and x.dtype == like.dtype
         if same and (
-            op in (ops.cast, ops.reshape, ops.expand)
+            op in (ops.cast, ops.reshape, ops.expand, ops.detached)
             or (op is ops.permute and options[0] == tuple(range(len(x.shape))))
             or (op is ops.pow and options[0] == 1)
         ):
             return x
-        if op is ops.neg:
+        floats = like.dtype.kind == "f"
+        if op is ops.neg and floats:
             return self.scaled(x, like.dtype.type(-1), like)
         if op is ops.pow and options[0] == 2:
             return self.apply(ops.mul, (x, x), (), like)
@@ -223,7 +235,7 @@ class Values:
             return self.apply(ops.permute, x.inputs, (order,), like)
         if op is ops.reshape and x.op is ops.reshape:
             return self.apply(ops.reshape, x.inputs, options, like)
-        if op is ops.mul:
+        if op is ops.mul and floats:
             for x, y in (inputs, inputs[::-1]):
                 if y.number is not None and x.shape == like.shape:
                     return self.scaled(x, y.number, like)
@@ -238,7 +250,14 @@ class Values:
     def scaled(self, x: Value, factor: Any, like: ndarray) -> Value:
         """x times a number, as one factor if x is such a product already."""
         if x.op is ops.mul and x.inputs[1].number is not None and x.inputs[0].shape == x.shape:
-            x, factor = x.inputs[0], factor * x.inputs[1].number
+            first = x.inputs[1].number
+            with np.errstate(all="ignore"):
+                both = first * factor
+            # Nothing may overflow or underflow on one of the two ways and not on the other.
+            grow = min(abs(first), abs(factor)) >= 1 and np.isfinite(both)
+            shrink = max(abs(first), abs(factor)) <= 1 and abs(both) >= np.finfo(both.dtype).tiny
+            if grow or shrink:
+                x, factor = x.inputs[0], both
         if factor == 1:
             return x
         key = (ops.mul, id(x), repr(factor))
@@ -250,10 +269,11 @@ class Values:
 
 
 def frozen(option: Any) -> Any:
-    """A key that is equal for equal options; an array's is its identity."""
+    """A key that is equal for equal options; that of an array, say, is its identity."""
     if isinstance(option, tuple):
         return tuple(map(frozen, option))
-    return id(option) if isinstance(option, ndarray) else repr(option)
+    plain = isinstance(option, (bool, int, float, str, slice, np.dtype, type(None), type(...)))
+    return repr(option) if plain else id(option)
 
 
 def values_of(
@@ -279,8 +299,8 @@ def values_of(
                 continue
             if node.op is None or node.inputs is None:
                 raise RuntimeError(
-                    "compile: the function uses a Tensor from outside that requires grad; "
-                    "pass it as an argument, or use its detach()"
+                    "compile: the function uses a Tensor that requires grad and is not one of its "
+                    "arguments; pass it as an argument, or use its detach()"
                 )
             sources = [s.array if isinstance(s, Constant) else actual[s] for s in node.inputs]
             called = [sources] if node.op.variadic else sources
@@ -310,77 +330,119 @@ REDUCTIONS = {ops.sum: "add", ops.mean: "add", ops.amax: "maximum", ops.amin: "m
 SHORT = {-1: "reciprocal", 0.5: "sqrt"}
 Kind = tuple[Shape, np.dtype[Any]]
 
+# Several elementwise ops in a row, one of which only feeds the next, are done block by block if
+# they are this large: a block stays in the processor's cache, where an op takes half as long.
+FUSED = Op("fused", "x", np.positive)
+FUSE = 2**15  # entries
+BLOCK = 2**17  # bytes
+# An array this large is made when it is needed and let go of when it is not: it would be most of
+# the memory between the calls, and making it takes little of the time that filling it does.
+LARGE = 2**22  # bytes
+
+
+def fused(lines: list[Value], outputs: list[Value | None]) -> list[Value]:
+    """The lines, with those that only feed another of the same shape made part of that."""
+    users: dict[Value, list[Value]] = {}
+    for v in lines:
+        for x in v.inputs:
+            users.setdefault(x, []).append(v)
+    into: dict[Value, Value] = {}
+    parts: dict[Value, list[Value]] = {}
+    for v in reversed(lines):
+        if elementwise(v) and v.shape and v.shape[0] > 1 and prod(v.shape) >= FUSE:
+            into[v] = v
+            if v not in outputs:
+                ends = {into.get(user) for user in users[v]}
+                end = ends.pop()
+                if not ends and end is not None and end.shape == v.shape:
+                    into[v] = end
+            parts.setdefault(into[v], []).insert(0, v)
+    for end, members in parts.items():
+        if len(members) > 1 or end.op is ops.sigmoid:
+            last = Value(end.shape, end.dtype, end.op, end.inputs, end.options)
+            end.parts = (*members[:-1], last)
+            given = {x: None for v in end.parts for x in v.inputs if x not in members}
+            end.op, end.inputs, end.options = FUSED, tuple(given), ()
+    return [v for v in lines if into.get(v, v) is v]
+
 
 class Writer:
-    """Writes a line for each value, and finds a buffer for each that needs one.
+    """Writes a line for each value, and finds an array for each that needs one.
 
     A value whose last use has passed leaves its buffer to the next of the same shape and dtype;
     an elementwise op writes over an input it is the last to use. What the program returns is made
-    anew, unless it is to be reused.
+    anew in each call, unless it is to be reused.
     """
 
     def __init__(self, lines: list[Value], outputs: list[Value | None], reuse: bool) -> None:
         self.scope: dict[str, Any] = {"np": np}
+        self.names: dict[Any, str] = {}
         self.constants: list[str] = []
         self.making: list[str] = []
         self.kinds: dict[str, Kind] = {}
         self.free: dict[Kind, list[str]] = {}
         self.body: list[str] = []
-        self.views = 0
         self.home: dict[Value, str] = {}
+        self.fixed: set[Value] = set()
+        self.showing: dict[str, list[str]] = {}
+        lines = fused(lines, outputs)
         # The root of a view is the value whose memory it shows.
         self.root: dict[Value, Value] = {}
         for v in lines:
-            self.root[v] = self.root_of(v.inputs[0]) if v.op in VIEWS else v
+            self.root[v] = self.root_of(v.inputs[0]) if is_view(v) else v
         kept = {self.root_of(v) for v in outputs if v is not None}
-        self.users: dict[Value, set[Value]] = {}
-        for v in lines:
-            for x in v.inputs:
-                self.users.setdefault(self.root_of(x), set()).add(v)
         lines = self.scheduled(lines, kept)
         last = {self.root_of(x): i for i, v in enumerate(lines) for x in v.inputs}
-        fresh = set() if reuse else kept.copy()
-        # What is returned may be built up in place, from a first part that is made anew.
-        grown: dict[Value, Value] = {}
-        for i, v in reversed(list(enumerate(lines))):
-            if v in fresh and elementwise(v):
-                for x in v.inputs:
-                    ends = last[self.root_of(x)] == i and x not in kept
-                    if ends and self.root_of(x) is x and x.op is not None and alike(x, v):
-                        grown[v] = x
-                        fresh.add(x)
-                        break
-        for i, v in enumerate(lines):
-            ending = {r for r in map(self.root_of, v.inputs) if last[r] == i and r not in kept}
-            if v.op in VIEWS:
-                self.view(v)
-            elif v in grown:
-                v.name = grown[v].name
+        ending = [
+            {r for r in map(self.root_of, v.inputs) if last[r] == i and r not in kept}
+            for i, v in enumerate(lines)
+        ]
+        # Which arrays are made anew. To be written over one of its inputs, an output needs that
+        # to be made anew too.
+        self.anew = {
+            v for v in lines if (v in kept and not reuse) or not writes_out(v) or size(v) >= LARGE
+        }
+        for v, ends in zip(reversed(lines), reversed(ending)):
+            over = self.overwritten(v, ends)
+            if v in self.anew and over is not None and over.shape:
+                self.anew.add(over)
+        for i, (v, ends) in enumerate(zip(lines, ending)):
+            if is_view(v):
+                self.view(v, i)
+                continue
+            over = self.overwritten(v, ends)
+            if over is not None and (over in self.anew) >= (v in self.anew) and over.shape:
+                v.name = over.name
+                if over in self.home:
+                    self.home[v] = self.home.pop(over)
                 self.write(v, v.name)
-            elif v in fresh or not writes_out(v):
+            elif v in self.anew:
                 v.name = f"out{i}"
                 self.write(v, None)
             else:
-                v.name = self.home[v] = self.buffer(v, ending)
+                v.name = self.home[v] = self.take((v.shape, v.dtype))
                 self.write(v, v.name)
-            for r in ending:
-                name = self.home.pop(r, v.name)
-                if name != v.name:
-                    self.free[self.kinds[name]].append(name)
+            for r in ends:
+                if r in self.home:
+                    self.free[r.shape, r.dtype].append(self.home.pop(r))
+                elif r in self.anew and r.name != v.name and size(r) >= LARGE:
+                    self.body.append(f"del {', '.join([r.name, *self.showing.get(r.name, ())])}")
         self.returns = self.returned(outputs)
 
     def scheduled(self, lines: list[Value], kept: set[Value]) -> list[Value]:
         """The lines in the order that keeps least in memory, as far as one step ahead shows."""
         waiting = {v: {x for x in v.inputs if x in self.root} for v in lines}
         consumers: dict[Value, list[Value]] = {}
-        for v, sources in waiting.items():
-            for x in sources:
+        pending: dict[Value, set[Value]] = {}
+        for v in lines:
+            for x in waiting[v]:
                 consumers.setdefault(x, []).append(v)
-        pending = {r: set(users) for r, users in self.users.items()}
+            for x in v.inputs:
+                pending.setdefault(self.root_of(x), set()).add(v)
         place = {v: i for i, v in enumerate(lines)}
 
         def growth(v: Value, done: Value | None = None) -> int:
-            if v.op in VIEWS:
+            if is_view(v):
                 return 0
             ending = [
                 r
@@ -389,14 +451,14 @@ class Writer:
             ]
             return size(v) - sum(map(size, ending))
 
+        def cost(v: Value) -> int:
+            after = [w for w in consumers.get(v, ()) if len(waiting[w]) == 1]
+            return growth(v) + min([0, *(growth(w, v) for w in after)])
+
         ready = [v for v in lines if not waiting[v]]
         order = []
         while ready:
-            costs = {}
-            for v in ready:
-                after = [w for w in consumers.get(v, ()) if len(waiting[w]) == 1]
-                costs[v] = growth(v) + min([0, *(growth(w, v) for w in after)])
-            v = min(ready, key=lambda v: (costs[v], place[v]))
+            v = min(ready[:16], key=cost)  # of all would take long in a program that is wide
             ready.remove(v)
             order.append(v)
             for x in {self.root_of(x) for x in v.inputs}:
@@ -404,19 +466,23 @@ class Writer:
             for w in consumers.get(v, ()):
                 waiting[w].discard(v)
                 if not waiting[w]:
-                    ready.append(w)
+                    insort(ready, w, key=place.__getitem__)
         return order
 
     def root_of(self, v: Value) -> Value:
         return self.root.get(v, v)
 
-    def buffer(self, v: Value, ending: set[Value]) -> str:
-        kind = (v.shape, v.dtype)
-        if elementwise(v):
-            for x in v.inputs:
-                if x in ending and x in self.home and self.kinds[self.home[x]] == kind:
-                    return self.home[x]
-        return self.take(kind)
+    def overwritten(self, v: Value, ending: set[Value]) -> Value | None:
+        """An input whose array the value may be written into."""
+        if not elementwise(v):
+            return None
+        roots = [self.root_of(x) for x in v.inputs]
+        for x in v.inputs:
+            # Another view of that array would be read when part of it is written over already.
+            whole = x in ending and roots.count(x) == v.inputs.count(x)
+            if whole and x.op is not None and (x.shape, x.dtype) == (v.shape, v.dtype):
+                return x
+        return None
 
     def take(self, kind: Kind) -> str:
         free = self.free.setdefault(kind, [])
@@ -427,7 +493,7 @@ class Writer:
         self.making.append(f"{name} = np.empty({kind[0]}, np.{kind[1]})")
         return name
 
-    def view(self, v: Value) -> None:
+    def view(self, v: Value, i: int) -> None:
         x = v.inputs[0]
         name = self.name_of(x)
         if v.op is ops.permute:
@@ -439,108 +505,195 @@ class Writer:
             )
         elif v.op is ops.reshape:
             expression = f"{name}.reshape({v.shape})"
+        elif v.op is ops.getitem:
+            expression = f"{name}[{self.index(v.options[0])}]"
         else:
             expression = f"np.broadcast_to({name}, {v.shape})"
-        self.views += 1
-        if self.root_of(v) in self.home and not (v.op is ops.reshape and x.op in VIEWS):
+        v.name = f"view{i}"
+        if x in self.home or (x in self.fixed and v.op is not ops.reshape):
             # A buffer stays where it is, so its view is made once. (A reshape may have to copy.)
-            v.name = f"view{self.views}"
+            self.fixed.add(v)
             self.making.append(f"{v.name} = {expression}")
         else:
-            v.name = f"view{self.views}"
             self.body.append(f"{v.name} = {expression}")
+            self.showing.setdefault(self.root_of(v).name, []).append(v.name)
 
-    def name_of(self, v: Value, elementwise: bool = False) -> str:
-        if v.array is None:
-            return v.name
-        if elementwise and v.number is not None:
-            return self.given(np.asarray(v.number, v.dtype))
-        if not v.name:
+    def index(self, index: tuple[Any, ...]) -> str:
+        """An index as it is written; a basic one so that it gives a view even of one entry."""
+
+        def text(entry: Any) -> str:
+            if isinstance(entry, ndarray):
+                return self.given(entry)
+            if isinstance(entry, slice):
+                bounds = ("" if b is None else str(b) for b in (entry.start, entry.stop))
+                return ":".join(bounds) + ("" if entry.step is None else f":{entry.step}")
+            return "..." if entry is ... else repr(entry)
+
+        entries = [text(entry) for entry in index]
+        if is_basic(index) and "..." not in entries:
+            entries.append("...")
+        return ", ".join(entries) + ("," if len(entries) == 1 else "")
+
+    def name_of(self, v: Value) -> str:
+        if v.array is not None and not v.name:
             v.name = self.given(v.array)
         return v.name
 
-    def given(self, array: Any) -> str:
+    def operands(self, v: Value, name: Callable[[Value], str]) -> list[str]:
+        """The names of the inputs; where a ufunc will broadcast it, a number for a constant."""
+        names = []
+        for i, x in enumerate(v.inputs):
+            others = (*v.inputs[:i], *v.inputs[i + 1 :])
+            broadcast = isinstance(v.op and v.op.forward, np.ufunc) and any(
+                y.array is None and y.shape == v.shape for y in others
+            )
+            single = broadcast and x.number is not None
+            names.append(self.number(x.number, x.dtype) if single else name(x))
+        return names
+
+    def number(self, x: Any, dtype: np.dtype[Any]) -> str:
+        with np.errstate(over="ignore"):
+            return self.given(np.asarray(x, dtype))
+
+    def given(self, x: Any) -> str:
         """A name for something that the program finds made."""
-        for name, have in self.scope.items():
-            if have is array or (
-                isinstance(array, ndarray)
-                and array.ndim == 0
-                and isinstance(have, ndarray)
-                and (have.shape, have.dtype, have.tobytes()) == ((), array.dtype, array.tobytes())
-            ):
-                return name
-        name = f"const{len(self.constants)}"
-        self.scope[name] = array
-        if isinstance(array, ndarray):
-            what = array.item() if array.ndim == 0 else f"an array of shape {array.shape}"
-            self.constants.append(f"# {name}: {what}, {array.dtype}")
-        else:
-            self.constants.append(f"# {name}: {getattr(array, '__name__', type(array).__name__)}")
-        return name
+        single = isinstance(x, ndarray) and x.ndim == 0
+        key = (x.dtype, x.tobytes()) if single else id(x)
+        if key not in self.names:
+            name = self.names[key] = f"const{len(self.names)}"
+            self.scope[name] = x
+            if isinstance(x, ndarray):
+                what = f"{x.item() if single else f'an array of shape {x.shape}'}, {x.dtype}"
+            else:
+                what = getattr(x, "__name__", type(x).__name__)
+            self.constants.append(f"# {name}: {what}")
+        return self.names[key]
 
     def write(self, v: Value, out: str | None) -> None:
-        op, options = v.op, v.options
-        assert op is not None
-        ufunc = isinstance(op.forward, np.ufunc)
-        ins = [self.name_of(x, ufunc) for x in v.inputs]
-        into = "" if out is None else f", out={out}"
-        lines: list[str]
-        if op is ops.matmul and len(v.shape) == 2 == len(v.inputs[0].shape):
-            lines = [f"{ins[0]}.dot({ins[1]}{into})"]
-        elif ufunc:
-            lines = [f"np.{op.forward.__name__}({', '.join(ins)}{into})"]
-        elif op is ops.matmul:
-            lines = [f"np.matmul({ins[0]}, {ins[1]}{into})"]
-        elif op is ops.relu:
-            lines = [f"np.maximum({ins[0]}, {self.given(np.zeros((), v.dtype))}{into})"]
-        elif op is ops.pow:
-            p = options[0]
-            function = f"{SHORT[p]}({ins[0]}" if p in SHORT else f"power({ins[0]}, {p!r}"
-            lines = [f"np.{function}{into})"]
-        elif op is ops.clamp:
-            low, high = (float(b) for b in options)
-            bounds = ", ".join(self.given(np.asarray(b, v.dtype)) for b in (low, high))
-            lines = [f"np.clip({ins[0]}, {bounds}{into})"]
-        elif op in REDUCTIONS:
-            axes, keep = options
-            keeping = ", keepdims=True" if keep else ""
-            lines = [f"np.{REDUCTIONS[op]}.reduce({ins[0]}, axis={axes}{keeping}{into})"]
-            if op is ops.mean:
-                n = self.given(np.asarray(ops.terms(v.inputs[0].shape, axes), v.dtype))
-                if out is None:
-                    lines = [f"np.divide({lines[0]}, {n})"]
-                else:
-                    lines.append(f"np.divide({out}, {n}, out={out})")
-        elif op is ops.sigmoid and out is not None:
-            one, enough = (self.given(a) for a in ops.SIGMOID[v.dtype.char])
-            if size(v) <= 2**16:
-                # np.minimum takes half as long with an array of them.
-                enough = self.given(np.full(v.shape, ops.SIGMOID[v.dtype.char][1]))
-            scratch = self.take((v.shape, v.dtype))
-            lines = [
-                f"np.minimum({ins[0]}, {enough}, out={out})",
-                f"np.exp({out}, out={out})",
-                f"np.add({out}, {one}, out={scratch})",
-                f"np.divide({out}, {scratch}, out={out})",
-            ]
-            self.free[v.shape, v.dtype].append(scratch)
-        elif op is ops.cat:
-            lines = [f"np.concatenate(({', '.join(ins)},), axis={options[0]}{into})"]
-        elif op is ops.where:
-            lines = [f"np.where({ins[2]}, {ins[0]}, {ins[1]})"]
-        elif op is ops.cast:
-            lines = [f"{ins[0]}.astype(np.{v.dtype})"]
-        else:
-            called = f"({', '.join(ins)},)" if op.variadic else ", ".join(ins)
-            given = "".join(f", {self.given(o)}" for o in options)
-            lines = [f"np.asarray({self.given(op.forward)}({called}{given}))"]
+        if v.op is FUSED:
+            if out is None:
+                self.body.append(f"{v.name} = np.empty({v.shape}, np.{v.dtype})")
+            self.body += self.blocks(v)
+            return
+        assert v.op is not None
+        lines = self.lines(v, self.operands(v, self.name_of), out, v.shape)
         if out is None:
             lines[0] = f"{v.name} = {lines[0]}"
-        lines[0] += f"  # {op.name}, {v.shape}"
+        lines[0] += f"  # {v.op.name}, {v.shape}"
         self.body += lines
 
+    def blocks(self, v: Value) -> list[str]:
+        """A loop that computes the parts of a value some rows at a time."""
+        n, *rest = v.shape
+        rows = min(n, max(1, BLOCK // (prod(rest) * v.dtype.itemsize)))
+        shape = (rows, *rest)
+        short = "" if n % rows == 0 else f"[: {n} - i]"  # the last block is what is left
+        last = {x: i for i, part in enumerate(v.parts) for x in part.inputs}
+        scratch: dict[Value, str] = {}
+        cuts: dict[str, str] = {}
+
+        def cut(array: str) -> str:
+            return cuts.setdefault(array, f"rows{len(cuts)}")
+
+        def name(x: Value) -> str:
+            if x in scratch:
+                return scratch[x] + short
+            whole = self.name_of(x)
+            return cut(whole) if (len(x.shape), *x.shape[:1]) == (len(v.shape), n) else whole
+
+        lines = []
+        for i, part in enumerate(v.parts):
+            assert part.op is not None
+            ins = self.operands(part, name)
+            ends = [x for x in dict.fromkeys(part.inputs) if x in scratch and last[x] == i]
+            if part is v.parts[-1]:
+                out = cut(v.name)
+            else:
+                over = next((x for x in ends if x.dtype == part.dtype), None)
+                scratch[part] = scratch.pop(over) if over else self.take((shape, part.dtype))
+                out = name(part)
+            written = self.lines(part, ins, out, shape, short)
+            lines += [f"{written[0]}  # {part.op.name}", *written[1:]]
+            for x in ends:
+                if x in scratch:
+                    self.free[shape, x.dtype].append(scratch.pop(x))
+        return [
+            f"for i in range(0, {n}, {rows}):  # {v.shape}, by {rows} rows",
+            *(f"    {part} = {array}[i : i + {rows}]" for array, part in cuts.items()),
+            *(f"    {line}" for line in lines),
+            f"del {', '.join(cuts.values())}",
+        ]
+
+    def lines(
+        self, v: Value, ins: list[str], out: str | None, shape: Shape, short: str = ""
+    ) -> list[str]:
+        """The op on these inputs, into an array of this shape, or as one expression.
+
+        ``short`` is what to write after other arrays of this shape, should the last be shorter.
+        """
+        op, options = v.op, v.options
+        assert op is not None
+        into = "" if out is None else f", out={out}"
+        if op is ops.matmul:
+            two = len(v.shape) == 2 == len(v.inputs[0].shape)
+            return [
+                f"{ins[0]}.dot({ins[1]}{into})" if two else f"np.matmul({', '.join(ins)}{into})"
+            ]
+        if isinstance(op.forward, np.ufunc):
+            return [f"np.{op.forward.__name__}({', '.join(ins)}{into})"]
+        if op is ops.relu:
+            return [f"np.maximum({ins[0]}, {self.number(0, v.dtype)}{into})"]
+        if op is ops.pow:
+            p = options[0]
+            if p in SHORT:
+                return [f"np.{SHORT[p]}({ins[0]}{into})"]
+            exponent = repr(p) if np.isfinite(p) else self.given(p)
+            return [f"np.power({ins[0]}, {exponent}{into})"]
+        if op is ops.clamp:
+            low, high = ("None" if b is None else self.number(b, v.dtype) for b in options)
+            return [f"np.clip({ins[0]}, {low}, {high}{into})"]
+        if op in REDUCTIONS:
+            axes, keep = options
+            keeping = ", keepdims=True" if keep else ""
+            reduced = f"np.{REDUCTIONS[op]}.reduce({ins[0]}, axis={axes}{keeping}{into})"
+            if op is not ops.mean:
+                return [reduced]
+            n = self.number(ops.terms(v.inputs[0].shape, axes), v.dtype)
+            if out is None:
+                return [f"np.divide({reduced}, {n})"]
+            return [reduced, f"np.divide({out}, {n}, out={out})"]
+        if op is ops.sigmoid and out is not None:
+            one, enough = ops.SIGMOID[v.dtype.char]
+            most = self.given(enough)
+            if size(v) <= 2**16 or shape != v.shape:
+                # np.minimum takes a third of the time with an array of them.
+                key = ("full", shape, v.dtype)
+                if key not in self.names:
+                    self.names[key] = self.given(np.full(shape, enough))
+                most = self.names[key] + short
+            scratch = self.take((shape, v.dtype))
+            self.free[shape, v.dtype].append(scratch)
+            scratch += short
+            return [
+                f"np.minimum({ins[0]}, {most}, out={out})",
+                f"np.exp({out}, out={out})",
+                f"np.add({out}, {self.given(one)}, out={scratch})",
+                f"np.divide({out}, {scratch}, out={out})",
+            ]
+        if op is ops.cat:
+            return [f"np.concatenate(({', '.join(ins)},), axis={options[0]}{into})"]
+        if op is ops.where:
+            return [f"np.where({ins[2]}, {ins[0]}, {ins[1]})"]
+        if op is ops.cast:
+            return [f"{ins[0]}.astype(np.{v.dtype})"]
+        if op is ops.getitem:
+            return [f"{ins[0]}[{self.index(options[0])}]"]
+        called = f"({', '.join(ins)},)" if op.variadic else ", ".join(ins)
+        given = "".join(f", {self.given(o)}" for o in options)
+        return [f"np.asarray({self.given(op.forward)}({called}{given}))"]
+
     def returned(self, outputs: list[Value | None]) -> list[str]:
-        """What to return for each output: a value of the caller's own, so each root only once."""
+        """What to return for each output: an array of the caller's own, so each root only once."""
         given: set[Value] = set()
         names = []
         for v in outputs:
@@ -548,11 +701,23 @@ class Writer:
                 names.append("None")
                 continue
             root = self.root_of(v)
-            name = self.name_of(v)
-            shared = root.op is None or root in given or v.op is ops.expand
+            own = root.op is not None and root not in given and not is_broadcast(v)
             given.add(root)
-            names.append(f"{name}.copy()" if shared else name)
+            names.append(self.name_of(v) if own else f"{self.name_of(v)}.copy()")
         return names
+
+
+def is_basic(index: tuple[Any, ...]) -> bool:
+    return not any(isinstance(entry, ndarray) for entry in index)
+
+
+def is_view(v: Value) -> bool:
+    return v.op in VIEWS or (v.op is ops.getitem and is_basic(v.options[0]))
+
+
+def is_broadcast(v: Value) -> bool:
+    """Whether entries of this view may share memory."""
+    return is_view(v) and (v.op is ops.expand or is_broadcast(v.inputs[0]))
 
 
 def writes_out(v: Value) -> bool:
@@ -560,18 +725,14 @@ def writes_out(v: Value) -> bool:
     return elementwise(v) or v.op in REDUCTIONS or v.op in (ops.matmul, ops.cat)
 
 
-def size(v: Value) -> int:
-    return prod(v.shape) * v.dtype.itemsize
-
-
-def alike(v: Value, w: Value) -> bool:
-    return v.shape == w.shape and v.dtype == w.dtype
-
-
 def elementwise(v: Value) -> bool:
     return v.op in (ops.relu, ops.pow, ops.clamp, ops.sigmoid) or (
         v.op is not None and isinstance(v.op.forward, np.ufunc)
     )
+
+
+def size(v: Value) -> int:
+    return prod(v.shape) * v.dtype.itemsize
 
 
 class Program:
@@ -607,12 +768,14 @@ class Program:
         exec(self.source, scope)
         # The signature as straight-line code too, for it is tested at each call.
         tests = (
-            f"type({x}) is array and {x}.dtype is {x}_dtype and {x}.shape == {a.shape}"
-            for x, a in zip(names, arrays, strict=True)
+            f"type(x{i}) is array and x{i}.dtype is dtype{i} and x{i}.shape == {a.shape}"
+            for i, a in enumerate(arrays)
         )
-        types = {"array": ndarray, **{f"{x}_dtype": a.dtype for x, a in zip(names, arrays)}}
-        fits = f"lambda {', '.join(names)}: {' and '.join(tests) or True}"
-        self.fits: Callable[..., bool] = eval(fits, types)
+        types = {"array": ndarray, **{f"dtype{i}": a.dtype for i, a in enumerate(arrays)}}
+        inputs = ", ".join(f"x{i}" for i in range(len(arrays)))
+        self.fits: Callable[..., bool] = eval(
+            f"lambda {inputs}: {' and '.join(tests) or True}", types
+        )
         self.make: Callable[[], Any] = scope["make_buffers"]
         self.run: Callable[..., Any] = scope["program"]
         self.idle: list[Any] = []

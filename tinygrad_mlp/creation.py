@@ -57,7 +57,7 @@ def full(
     tensor([7, 7])
     """
     value = Tensor(fill_value, dtype)
-    shape = as_shape("full", (size,) if isinstance(size, int) else (tuple(size),))
+    shape = as_shape("full", size if isinstance(size, (tuple, list)) else (size,))
     return finished(wrap(np.full(shape, value._array)), requires_grad)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from .ops import Op
-from .tensor import Tensor, apply, jointly
+from .arguments import as_dtype
+from .ops import Op, parameters
+from .tensor import Tensor, apply, jointly, wrap
 
 
 def op(
@@ -33,8 +35,13 @@ def op(
     ``name`` and ``formula`` are how the op shows in a printed tape and in formulas; ``domain`` says
     of inputs, elementwise, where the derivative exists.
 
-    TypeError if a VJP asks for something that is not there. When the op runs: ValueError where a
-    VJP returns another shape than its input's, or ``forward`` or a VJP writes into its arguments.
+    The output and the cotangents have the dtype of the inputs, if that is a float one. Arrays and
+    lists among the options are copied, since a VJP may need them later.
+
+    TypeError if a VJP asks for something that is not there, or ``forward`` has other parameters
+    than plain ones. When the op runs: ValueError where a VJP returns another shape than its
+    input's, or ``forward`` or a VJP writes into its arguments; TypeError where an option requires
+    grad, for it has no VJP.
 
     >>> import tinygrad_mlp as tg
     >>> cube = tg.op(lambda x: x**3, lambda g, x: g * 3 * x**2, name="cube")
@@ -46,23 +53,27 @@ def op(
     """
     if not vjps:
         raise TypeError("op: give a VJP for each input, after the forward")
-    name = name or (forward.__name__ if forward.__name__.isidentifier() else "custom")
-    signature = inspect.signature(forward)
+    given = getattr(forward, "__name__", "")
+    name = name or (given if given.isidentifier() else "custom")
+    signature = plain_signature(forward, name)
+    inputs = list(signature.parameters)[: len(vjps)]
+    if len(inputs) < len(vjps):
+        raise TypeError(f"{name}: {len(vjps)} VJPs, but the forward has only {len(inputs)} inputs")
     try:
-        formula = formula or f"{name}(x)"
+        formula = formula or f"{name}({', '.join(inputs)})"
         made = Op(name, formula, forward, *vjps, broadcasts=broadcasts, domain=domain)
     except ValueError as missing:
         raise TypeError(
             f"{name}: a VJP asks for what is neither a parameter of the forward nor out: {missing}"
         ) from None
-    made.forward = guarded(forward)
-    made.vjps = tuple(map(guarded, vjps))
+    made.forward = guarded(forward, f"{name}: the forward")
+    made.vjps = tuple(guarded(vjp, f"{name}: the VJP of {x}") for vjp, x in zip(vjps, inputs))
 
     def function(*args: Any, **options: Any) -> Tensor:
         bound = signature.bind(*args, **options)
         bound.apply_defaults()
-        inputs = jointly(name, bound.args[: len(vjps)])
-        return apply(made, inputs, bound.args[len(vjps) :])
+        tensors = jointly(name, bound.args[: len(vjps)])
+        return apply(made, tensors, tuple(option(name, o) for o in bound.args[len(vjps) :]))
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = forward.__doc__
@@ -70,20 +81,63 @@ def op(
     return function
 
 
-def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+def plain_signature(forward: Callable[..., Any], name: str) -> inspect.Signature:
+    """The forward's signature, where its parameters are those that its VJPs can name."""
+    if isinstance(forward, np.ufunc):
+        kind = inspect.Parameter.POSITIONAL_ONLY
+        return inspect.Signature([inspect.Parameter(x, kind) for x in parameters(forward)])
+    if not inspect.isfunction(forward):
+        raise TypeError(f"{name}: the forward must be a def, a lambda or a ufunc of NumPy")
+    signature = inspect.signature(forward, follow_wrapped=False)
+    for x in signature.parameters.values():
+        if x.kind not in (x.POSITIONAL_ONLY, x.POSITIONAL_OR_KEYWORD):
+            raise TypeError(f"{name}: the forward's parameter {x} is not a plain one")
+    return signature
+
+
+def option(name: str, value: Any) -> Any:
+    """An option that nobody else can change."""
+    if isinstance(value, Tensor):
+        if value.requires_grad:
+            raise TypeError(
+                f"{name}: an option has no VJP, so it cannot be a Tensor that requires grad; "
+                "use .detach(), or give the op a VJP for it"
+            )
+        return value.numpy()
+    return deepcopy(value) if isinstance(value, (ndarray, list, dict, set)) else value
+
+
+def guarded(function: Callable[..., Any], what: str) -> Callable[..., Any]:
     """The function on read-only arrays: a value on the tape may not be written into.
 
     Its result is a copy for the same reason, as it may be a buffer that the function uses again.
     """
 
-    def call(*args: Any) -> Any:
-        result = function(*map(read_only, args))
-        return result if isinstance(result, Tensor) else np.array(result)
+    def call(x: Any, *more: Any) -> Any:
+        args = [read_only(x), *map(read_only, more)]
+        try:
+            result = function(*args)
+        except ValueError as error:
+            if "read-only" not in str(error):
+                raise
+            raise ValueError(f"{what} writes into its arguments; let it work on a copy") from error
+        on_tape = any(isinstance(a, Tensor) for a in args)
+        if not isinstance(result, Tensor):
+            result = np.array(result)
+        elif not on_tape:
+            result = result.detach().numpy()
+        if result.dtype.kind not in "biuf":
+            raise TypeError(f"{what} must return an array, not entries of dtype {result.dtype}")
+        result = result.astype(x.dtype if x.dtype.kind == "f" else as_dtype(result.dtype))
+        return Tensor(result) if on_tape and not isinstance(result, Tensor) else result
 
     return call
 
 
 def read_only(value: Any) -> Any:
+    """The same value, such that nothing done to it in place shows anywhere else."""
+    if isinstance(value, Tensor):
+        return wrap(value._array, value._node)
     if not isinstance(value, ndarray):
         return value
     view = value.view()

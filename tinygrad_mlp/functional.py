@@ -45,14 +45,16 @@ def grad(
     create_graph = create_graph or is_tracing.get()
     outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
     inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
-    if grad_outputs is None or isinstance(grad_outputs, Tensor):
-        grad_outputs = (grad_outputs,) * len(outputs) if grad_outputs is None else (grad_outputs,)
+    if grad_outputs is None:
+        grad_outputs = (None,) * len(outputs)
+    elif not isinstance(grad_outputs, (tuple, list)):
+        grad_outputs = (grad_outputs,)
     if len(grad_outputs) != len(outputs):
         raise ValueError(f"grad: {len(outputs)} outputs, but {len(grad_outputs)} grad_outputs")
     start: dict[Any, Any] = {}
     for output, gradient in zip(outputs, grad_outputs, strict=True):
         root = root_of(output, "grad")
-        g = seed(output, gradient, create_graph)
+        g = seed(output, gradient, create_graph, "grad")
         start[root] = start[root] + g if root in start else g
     wanted = [root_of(x, "grad") for x in inputs]
     found, passed = walk(start, set(wanted), lift if create_graph else None)
@@ -78,7 +80,8 @@ def value_and_grad(
     ``function`` takes Tensors and returns a Tensor of one entry. The gradients are with respect to
     the positional arguments that ``argnums`` lists, or all: a tuple, or for one int the gradient
     itself. Arguments may be Tensors, arrays or numbers; ``.grad`` of none of them changes. Where
-    an argument requires grad the result has a graph, so that such functions can be nested.
+    an argument requires grad, or a Tensor that the function has from outside, the result has a
+    graph, so that such functions can be nested.
 
     TypeError where an argument to differentiate is not of a float dtype.
 
@@ -89,16 +92,16 @@ def value_and_grad(
 
     def differentiated(*args: Any, **options: Any) -> tuple[Tensor, Any]:
         picked = range(len(args)) if argnums is None else as_tuple(argnums)
-        primals, nested = fresh([args[i] for i in picked])
         mine = list(args)
-        for i, x in zip(picked, primals, strict=True):
-            mine[i] = x
-        with enable_grad():
-            value = function(*mine, **options)
-        gradients = gradients_of(value, primals, None, nested)
-        if not nested:
-            value = value.detach()
-        return value, gradients[0] if isinstance(argnums, int) else gradients
+
+        def of_picked(*primals: Tensor) -> Tensor:
+            for i, x in zip(picked, primals, strict=True):
+                mine[i] = x
+            return function(*mine, **options)
+
+        primals, value, keep = evaluated(of_picked, [args[i] for i in picked])
+        gradients = gradients_of(value, primals, None, keep)
+        return off_tape(value, keep), gradients[0] if isinstance(argnums, int) else gradients
 
     return differentiated
 
@@ -114,10 +117,7 @@ def vjp(
     >>> tg.vjp(lambda x: x**2, tg.tensor([1.0, 2.0]), tg.tensor([1.0, 10.0]))
     (tensor([1., 4.]), tensor([ 2., 40.]))
     """
-    primals, nested = fresh(as_tuple(inputs))
-    with enable_grad():
-        value = function(*primals)
-    keep = create_graph or nested
+    primals, value, keep = evaluated(function, as_tuple(inputs), v, create_graph)
     gradients = gradients_of(value, primals, v, keep)
     return off_tape(value, keep), like(inputs, gradients)
 
@@ -133,11 +133,9 @@ def jvp(
     >>> tg.jvp(lambda x: x.sum(), tg.tensor([1.0, 2.0]), tg.tensor([1.0, 10.0]))
     (tensor(3.), tensor(11.))
     """
-    primals, nested = fresh(as_tuple(inputs))
+    primals, value, keep = evaluated(function, as_tuple(inputs), v, create_graph)
     tangents = tangents_for(primals, v, "jvp")
-    keep = create_graph or nested
     with enable_grad():
-        value = function(*primals)
         outputs = as_tuple(value)
         dual = tuple(Tensor(np.zeros(y.shape, y.dtype)).requires_grad_() for y in outputs)
         pulled = gradients_of(value, primals, dual, True)
@@ -162,11 +160,9 @@ def hvp(
     >>> tg.hvp(lambda x: (x**3).sum(), tg.tensor([1.0, 2.0]), tg.tensor([1.0, 1.0]))
     (tensor(9.), tensor([ 6., 12.]))
     """
-    primals, nested = fresh(as_tuple(inputs))
+    primals, value, keep = evaluated(function, as_tuple(inputs), v, create_graph)
     tangents = tangents_for(primals, v, "hvp")
-    keep = create_graph or nested
     with enable_grad():
-        value = function(*primals)
         first = gradients_of(value, primals, None, True)
         linear = [(g, t) for g, t in zip(first, tangents, strict=True) if g.requires_grad]
         second = zeros_for(primals)
@@ -186,10 +182,9 @@ def jacobian(function: Callable[..., Tensor], inputs: Any, create_graph: bool = 
     tensor([[2., 0.],
             [0., 4.]])
     """
-    primals, nested = fresh(as_tuple(inputs))
-    keep = create_graph or nested
-    with enable_grad():
-        value = function(*primals)
+    primals, value, keep = evaluated(function, as_tuple(inputs), None, create_graph)
+    if not isinstance(value, Tensor):
+        raise TypeError("jacobian: the function must return one Tensor; cat() or stack() several")
     return like(inputs, rows(value, primals, keep))
 
 
@@ -204,10 +199,8 @@ def hessian(function: Callable[..., Tensor], inputs: Any, create_graph: bool = F
     tensor([[0., 1.],
             [1., 0.]])
     """
-    primals, nested = fresh(as_tuple(inputs))
-    keep = create_graph or nested
-    with enable_grad():
-        first = gradients_of(function(*primals), primals, None, True)
+    primals, value, keep = evaluated(function, as_tuple(inputs), None, create_graph)
+    first = gradients_of(value, primals, None, True)
     blocks = tuple(like(inputs, rows(g, primals, keep)) for g in first)
     return like(inputs, blocks)
 
@@ -237,10 +230,9 @@ def gradients_of(
 ) -> tuple[Tensor, ...]:
     """``grad``, with zeros where the value does not depend on an input."""
     outputs = as_tuple(value)
-    for y in outputs:
-        if not isinstance(y, Tensor):
-            raise TypeError(f"the function must return a Tensor, not {type(y).__name__}")
     cotangents = (None,) * len(outputs) if v is None else as_tuple(v)
+    if len(cotangents) != len(outputs):
+        raise ValueError(f"v has {len(cotangents)} parts, and the function {len(outputs)} outputs")
     used = [(y, c) for y, c in zip(outputs, cotangents, strict=True) if y.requires_grad]
     zeros = zeros_for(primals)
     if not used:
@@ -254,14 +246,42 @@ def zeros_for(primals: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return tuple(wrap(np.zeros(x.shape, x.dtype)) for x in primals)
 
 
-def fresh(inputs: Sequence[Any]) -> tuple[tuple[Tensor, ...], bool]:
-    """Inputs of our own to differentiate by, and whether any of them is already on a tape."""
+def evaluated(
+    function: Callable[..., Any], inputs: Sequence[Any], v: Any = None, create_graph: bool = False
+) -> tuple[tuple[Tensor, ...], Any, bool]:
+    """Inputs of our own, the function's value there, and whether derivatives need a graph.
+
+    They do if anything from outside the function requires grad: an outer derivative may be taken.
+    """
     tensors = [x if isinstance(x, Tensor) else Tensor(x) for x in inputs]
-    nested = is_grad_enabled() and any(x.requires_grad for x in tensors)
-    primals = (
-        x.clone() if nested and x.requires_grad else x.detach().requires_grad_() for x in tensors
+    recorded = is_grad_enabled()
+    primals = tuple(
+        x.clone() if recorded and x.requires_grad else x.detach().requires_grad_() for x in tensors
     )
-    return tuple(primals), nested
+    with enable_grad():
+        value = function(*primals)
+    outputs = as_tuple(value)
+    for y in outputs:
+        if not isinstance(y, Tensor):
+            raise TypeError(f"the function must return a Tensor, not {type(y).__name__}")
+    given = [*tensors, *(t for t in as_tuple(v) if isinstance(t, Tensor))]
+    nested = any(x.requires_grad for x in given) or goes_beyond(primals, outputs)
+    return primals, value, create_graph or (recorded and nested)
+
+
+def goes_beyond(primals: Sequence[Tensor], outputs: Sequence[Tensor]) -> bool:
+    """Whether the outputs were also made from something that was on the tape before these inputs."""
+    nodes = [y._node for y in outputs if y._node is not None]
+    seen = set(nodes)
+    start = min((x._node.position for x in primals if x._node is not None), default=0)
+    for node in nodes:  # grows while it is walked
+        if node.position < start:
+            return True
+        for source, *_ in node.edges or ():
+            if source not in seen:
+                seen.add(source)
+                nodes.append(source)
+    return False
 
 
 def tangents_for(primals: tuple[Tensor, ...], v: Any, caller: str) -> tuple[Tensor, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy import ndarray
 
 from .arguments import NUMBERS
-from .tensor import Tensor
+from .tensor import Tensor, constant
 
 
 def function(name: str) -> Callable[..., Any]:
@@ -21,8 +21,9 @@ def function(name: str) -> Callable[..., Any]:
     def call(input: Any, *args: Any, **options: Any) -> Any:
         if isinstance(input, Tensor):
             return method(input, *args, **options)
-        if any(isinstance(a, Tensor) for a in args) and isinstance(input, (ndarray, *NUMBERS)):
-            return method(Tensor(input), *args, **options)
+        like = next((a for a in args if isinstance(a, Tensor)), None)
+        if like is not None and isinstance(input, (ndarray, *NUMBERS)):
+            return method(constant(input, like.dtype, name), *args, **options)
         if isinstance(input, (ndarray, np.generic)):
             return method(Tensor(input), *args, **options).numpy()
         raise TypeError(

@@ -44,12 +44,15 @@ class Op:
     the output to the cotangent of input i. ``wants[i]`` lists what that VJP asks for, as places in
     (out, *inputs, *options, shape, dtype, i), and ``picks[i]`` takes it from such a tuple.
 
-    For the readers of the graph, ``formula`` is the op in mathematical notation, and ``domain``
-    says, elementwise and of arrays, where the derivative exists; None means everywhere.
+    For the readers of the graph, ``formula`` is the op in mathematical notation, in which the
+    forward's parameters stand for themselves; ``latex`` is the same where it is not a transcription
+    of that, and ``numpy`` is the forward in NumPy. ``domain`` says, elementwise and of arrays,
+    where the derivative exists; None means everywhere.
     """
 
     __slots__ = (
-        "broadcasts", "domain", "formula", "forward", "name", "picks", "variadic", "vjps", "wants",
+        "broadcasts", "domain", "formula", "forward", "latex", "name", "numpy", "picks", "variadic",
+        "vjps", "wants",
     )  # fmt: skip
 
     def __init__(
@@ -61,9 +64,13 @@ class Op:
         broadcasts: bool = False,
         variadic: bool = False,
         domain: Callable[..., Any] | None = None,
+        latex: str | None = None,
+        numpy: str | None = None,
     ) -> None:
         self.name = name
         self.formula = formula
+        self.latex = latex
+        self.numpy = numpy
         self.forward = forward
         self.vjps = vjps
         self.broadcasts = broadcasts
@@ -165,9 +172,9 @@ def spread(g: Value, shape: Shape, axes: Axes) -> Value:
     return expand(g, shape)
 
 
-def terms(shape: Shape, axes: Axes) -> float:
+def terms(shape: Shape, axes: Axes, none: float = np.nan) -> float:
     """How many terms a mean over these axes has; nan for none, as 0 / nan gives no warning."""
-    return prod(shape if axes is None else [shape[a] for a in axes]) or np.nan
+    return prod(shape if axes is None else [shape[a] for a in axes]) or none
 
 
 def share(g: Value, x: Value, y: Value) -> Value:
@@ -207,29 +214,33 @@ div = row("div", "x / y", np.divide,
 neg = row("neg", "−x", np.negative, lambda g: -g)
 pow = row("pow", "xᵖ", lambda x, p: x**p,
           lambda g, x, p: g * (p * power(x, p - (p != 0))),
-          domain=lambda x, p: (x > 0) | (p >= 0) & (p % 1 == 0))
+          domain=lambda x, p: (x > 0) | (p >= 0) & (p % 1 == 0), numpy="x**p")
 pow_tensor = row("pow_tensor", "xʸ", np.power,
                  lambda g, x, y: g * (y * x ** (y - lowered(x, y))),
                  lambda g, x, y, out: g * out * log_base(x, y),
                  broadcasts=True, domain=lambda x, y: x > 0)
 matmul = row("matmul", "x y", product,
-             lambda g, y: product(g, y.mT), lambda g, x: product(x.mT, g), broadcasts=True)
+             lambda g, y: product(g, y.mT), lambda g, x: product(x.mT, g), broadcasts=True,
+             numpy="x @ y")
 
 # Functions of one variable.
 exp = row("exp", "exp(x)", np.exp, lambda g, out: g * out)
 log = row("log", "log(x)", np.log, lambda g, x: g / x, domain=lambda x: x > 0)
-sqrt = row("sqrt", "√x", np.sqrt, lambda g, out: g / (2 * out), domain=lambda x: x > 0)
+sqrt = row("sqrt", "√x", np.sqrt, lambda g, out: g / (2 * out), domain=lambda x: x > 0,
+           latex=r"\sqrt{x}")
 sin = row("sin", "sin(x)", np.sin, lambda g, x: g * cos(x))
 cos = row("cos", "cos(x)", np.cos, lambda g, x: -g * sin(x))
 tanh = row("tanh", "tanh(x)", np.tanh, lambda g, out: g * (1 - out * out))
-sigmoid = row("sigmoid", "σ(x)", logistic, lambda g, out: (1 - out) * out * g)
+sigmoid = row("sigmoid", "σ(x)", logistic, lambda g, out: (1 - out) * out * g,
+              numpy="sigmoid(x)")
 relu = row("relu", "max(x, 0)", lambda x: np.maximum(x, 0),
-           lambda g, out: where(g, 0.0, out != 0), domain=lambda x: x != 0)
+           lambda g, out: where(g, 0.0, out != 0), domain=lambda x: x != 0,
+           numpy="np.maximum(x, 0)")
 abs = row("abs", "|x|", np.abs, lambda g, x: g * sign(x), domain=lambda x: x != 0)
 sign = row("sign", "sign(x)", np.sign, lambda g: where(g, 0.0, False), domain=lambda x: x != 0)
 clamp = row("clamp", "min(max(x, low), high)", lambda x, low, high: np.clip(x, low, high),
             lambda g, x, low, high: where(g, 0.0, (x >= low) & (x <= high)),
-            domain=lambda x, low, high: (x != low) & (x != high))
+            domain=lambda x, low, high: (x != low) & (x != high), numpy="np.clip(x, low, high)")
 
 # A choice between two.
 maximum = row("maximum", "max(x, y)", np.maximum,
@@ -241,42 +252,50 @@ minimum = row("minimum", "min(x, y)", np.minimum,
 where = row("where", "x if condition else y", lambda x, y, condition: np.where(condition, x, y),
             lambda g, condition: where(g, 0.0, condition),
             lambda g, condition: where(g, 0.0, ~condition),
-            broadcasts=True)
+            broadcasts=True, numpy="np.where(condition, x, y)",
+            latex=r"\begin{cases} {x} & {condition} \\ {y} & \text{else} \end{cases}")
 
 # Reductions over the axes given.
 sum = row("sum", "Σ x", total,
           lambda g, shape, axes: spread(g, shape, axes))
-mean = row("mean", "mean(x)",
+mean = row("mean", "mean(x; axes)",
            lambda x, axes, keepdims: total(x, axes, keepdims) / terms(x.shape, axes),
-           lambda g, shape, axes: spread(g / terms(shape, axes), shape, axes))
-amax = row("amax", "max x", lambda x, axes, keepdims: np.max(x, axes, keepdims=keepdims),
-           lambda g, x, out, axes: ties(g, x, out, axes))
-amin = row("amin", "min x", lambda x, axes, keepdims: np.min(x, axes, keepdims=keepdims),
-           lambda g, x, out, axes: ties(g, x, out, axes))
+           lambda g, shape, axes: spread(g / terms(shape, axes, none=1), shape, axes))
+amax = row("amax", "max(x; axes)", lambda x, axes, keepdims: np.max(x, axes, keepdims=keepdims),
+           lambda g, x, out, axes: ties(g, x, out, axes),
+           numpy="np.max(x, axes, None, keepdims)")
+amin = row("amin", "min(x; axes)", lambda x, axes, keepdims: np.min(x, axes, keepdims=keepdims),
+           lambda g, x, out, axes: ties(g, x, out, axes),
+           numpy="np.min(x, axes, None, keepdims)")
 
 # The same numbers in another arrangement.
-reshape = row("reshape", "reshape(x)", lambda x, to: x.reshape(to),
-              lambda g, shape: g.reshape(shape))
-permute = row("permute", "xᵀ", lambda x, axes: x.transpose(axes),
-              lambda g, axes: permute(g, tuple(map(axes.index, range(len(axes))))))
-expand = row("expand", "expand(x)", repeat, lambda g: g, broadcasts=True)
+reshape = row("reshape", "reshape(x; to)", lambda x, to: x.reshape(to),
+              lambda g, shape: g.reshape(shape), numpy="x.reshape(to)")
+permute = row("permute", "permute(x; axes)", lambda x, axes: x.transpose(axes),
+              lambda g, axes: permute(g, tuple(map(axes.index, range(len(axes))))),
+              numpy="x.transpose(axes)")
+expand = row("expand", "expand(x; shape)", repeat, lambda g: g, broadcasts=True,
+             numpy="np.broadcast_to(x, shape)")
 getitem = row("getitem", "x[index]", lambda x, index: x[index],
-              lambda g, shape, index: scatter(g, index, shape))
-scatter = row("scatter", "0[index] + x", scattered, lambda g, index: g[index])
-cat = row("cat", "[x, …]", lambda xs, axis, starts: np.concatenate(xs, axis),
-          lambda g, i, axis, starts: piece(g, i, axis, starts), variadic=True)
-cast = row("cast", "x", lambda x, to: x.astype(to), lambda g, dtype: cast(g, dtype))
+              lambda g, shape, index: scatter(g, index, shape), numpy="x[index]")
+scatter = row("scatter", "scatter(x; index)", scattered, lambda g, index: g[index],
+              numpy="scatter(x, index, into)")
+cat = row("cat", "cat(xs; axis)", lambda xs, axis, starts: np.concatenate(xs, axis),
+          lambda g, i, axis, starts: piece(g, i, axis, starts), variadic=True,
+          numpy="np.concatenate((xs), axis)")
+cast = row("cast", "x", lambda x, to: x.astype(to), lambda g, dtype: cast(g, dtype),
+           numpy="x.astype(to)")
 
 # No cotangent flows back through these, so they are not rows of the table.
-equal = Op("equal", "x = y", np.equal)
-not_equal = Op("not_equal", "x ≠ y", np.not_equal)
-less = Op("less", "x < y", np.less)
-less_equal = Op("less_equal", "x ≤ y", np.less_equal)
-greater = Op("greater", "x > y", np.greater)
-greater_equal = Op("greater_equal", "x ≥ y", np.greater_equal)
-both = Op("both", "x ∧ y", np.bitwise_and)
-either = Op("either", "x ∨ y", np.bitwise_or)
-differ = Op("differ", "x ⊻ y", np.bitwise_xor)
-opposite = Op("opposite", "¬x", np.invert)
-whole = Op("whole", "x", lambda x, to: x.astype(to))
-detached = Op("detached", "x", np.positive)
+equal = Op("equal", "x = y", np.equal, numpy="x == y")
+not_equal = Op("not_equal", "x ≠ y", np.not_equal, numpy="x != y")
+less = Op("less", "x < y", np.less, numpy="x < y")
+less_equal = Op("less_equal", "x ≤ y", np.less_equal, numpy="x <= y")
+greater = Op("greater", "x > y", np.greater, numpy="x > y")
+greater_equal = Op("greater_equal", "x ≥ y", np.greater_equal, numpy="x >= y")
+both = Op("both", "x ∧ y", np.bitwise_and, numpy="x & y")
+either = Op("either", "x ∨ y", np.bitwise_or, numpy="x | y")
+differ = Op("differ", "x ⊻ y", np.bitwise_xor, numpy="x ^ y")
+opposite = Op("opposite", "¬x", np.invert, numpy="~x")
+whole = Op("whole", "x", lambda x, to: x.astype(to), numpy="x.astype(to)")
+detached = Op("detached", "x", np.positive, numpy="x")

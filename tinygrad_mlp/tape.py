@@ -136,7 +136,13 @@ class set_grad_enabled(ContextDecorator):
         recording.reset(self.tokens.pop())
 
 
-class no_grad(set_grad_enabled):
+class NoParameters(set_grad_enabled):
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        # As PyTorch, @no_grad and @no_grad() both decorate.
+        return super().__new__(cls) if function is None else cls()(function)
+
+
+class no_grad(NoParameters):
     """A context or a decorator in which nothing is recorded; per thread and asyncio task.
 
     >>> import tinygrad_mlp as tg
@@ -147,15 +153,11 @@ class no_grad(set_grad_enabled):
     tensor(1.5000, requires_grad=True)
     """
 
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
-        # As PyTorch, @no_grad and @no_grad() both decorate.
-        return super().__new__(cls) if function is None else cls()(function)
-
     def __init__(self) -> None:
         super().__init__(False)
 
 
-class enable_grad(set_grad_enabled):
+class enable_grad(NoParameters):
     """A context or a decorator in which ops are recorded, inside of ``no_grad`` too.
 
     >>> import tinygrad_mlp as tg
@@ -183,6 +185,9 @@ def walk(
     without, those of all leaves and of the nodes that retain theirs. With ``lift``, which puts a
     saved array back on the tape as a Tensor, the VJPs run on Tensors and record in their turn.
     """
+    if lift is not None and not is_grad_enabled():
+        with enable_grad():
+            return walk(cotangents, keep, lift)
     between = wanted = None
     if keep is not None:
         between = passages(keep, cotangents)

@@ -94,8 +94,8 @@ def binary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
             y = other._array
         try:
             out = op.forward(x, y, *options)
-        except ValueError:
-            raise ValueError(misfit(op, x.shape, y.shape)) from None
+        except ValueError as error:
+            raise ValueError(misfit(op, error, x.shape, y.shape)) from None
         if type(out) is not ndarray:
             out = np.asarray(out)
         made = None
@@ -106,10 +106,10 @@ def binary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
             edges: Edges
             if n is None:
                 edges = ((m, 0, pick_x(values)),)
-                n = Constant(y, other._name)
+                n = constant_of(other)
             elif m is None:
                 edges = ((n, 1, pick_y(values)),)
-                m = Constant(x, self._name)
+                m = constant_of(self)
             else:
                 edges = ((m, 0, pick_x(values)), (n, 1, pick_y(values)))
             made = record(op, (m, n), edges, out.shape, options)
@@ -126,8 +126,10 @@ def apply(op: Op, tensors: Sequence[Tensor], options: Options = ()) -> Tensor:
     arrays = [x._array for x in tensors]
     try:
         out = np.asarray(op.forward(*([arrays] if op.variadic else arrays), *options))
-    except ValueError:
-        raise ValueError(misfit(op, *(a.shape for a in arrays))) from None
+    except ValueError as error:
+        if op.vjps and not op.broadcasts:
+            raise
+        raise ValueError(misfit(op, error, *(a.shape for a in arrays))) from None
     traced = op.vjps or is_tracing.get()
     if not traced or not is_grad_enabled() or all(x._node is None for x in tensors):
         return wrap(out)
@@ -137,7 +139,7 @@ def apply(op: Op, tensors: Sequence[Tensor], options: Options = ()) -> Tensor:
             which = 0 if op.variadic else i
             values = (out, *([arrays] if op.variadic else arrays), *options, x.shape, x.dtype, i)
             edges.append((x._node, which, op.picks[which](values)))
-    inputs = tuple(x._node or Constant(x._array, x._name) for x in tensors)
+    inputs = tuple(x._node or constant_of(x) for x in tensors)
     return wrap(out, record(op, inputs, tuple(edges), out.shape, options))
 
 
@@ -162,6 +164,9 @@ def reduction(op: Op, doc: str) -> Callable[..., Tensor]:
         elif op is ops.mean:
             if x._array.dtype.kind != "f":
                 raise TypeError(f"mean: a float dtype is needed, not {x.dtype}; use .float() first")
+            if x._array.dtype == np.float16:
+                # The sum, or the number of terms, may be too large for a float16.
+                return function(x.float(), (axes, keepdims or keepdim)).to(np.float16)
         else:
             require_entries(op.name, x.shape, axes)
         return function(x, (axes, keepdims or keepdim))
@@ -179,18 +184,18 @@ class Tensor:
     writes into it, so a value on the tape cannot change behind the tape's back.
     """
 
-    __slots__ = ("__weakref__", "_array", "_name", "_node")
+    __slots__ = ("__weakref__", "_array", "_constant", "_node")
 
     # NumPy leaves ``array + tensor`` to the Tensor.
     __array_ufunc__ = None
 
     _array: ndarray
     _node: Node | None
-    _name: str | None  # of a constant; where there is a node, the name is there
+    _constant: Constant | None  # what the tape knows of it where there is no node
 
     def __init__(self, data: Any, dtype: DTypeLike | None = None) -> None:
         self._array = as_array(known(data, "tensor") if isinstance(data, Tensor) else data, dtype)
-        self._node = self._name = None
+        self._node = self._constant = None
 
     # What it is.
 
@@ -215,7 +220,7 @@ class Tensor:
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one axis."""
-        return self.shape if dim is None else self.shape[dim]
+        return self.shape if dim is None else self.shape[as_axis("size", self.ndim, dim)]
 
     def numel(self) -> int:
         """How many entries there are."""
@@ -225,7 +230,7 @@ class Tensor:
     def name(self) -> str | None:
         """The name given to it, for formulas and pictures of the tape."""
         if self._node is None:
-            return self._name
+            return None if self._constant is None else self._constant.name
         return None if self._node.tag is None else self._node.tag.name
 
     def named(self, name: str) -> Tensor:
@@ -238,7 +243,7 @@ class Tensor:
         if not isinstance(name, str):
             raise TypeError(f"named: a name is a str, not {type(name).__name__}")
         if self._node is None:
-            self._name = name
+            self._constant = Constant(self._array, name)
         else:
             tag_of(self._node).name = name
         return self
@@ -339,7 +344,7 @@ class Tensor:
         tensor([2., 4.])
         """
         root = root_of(self, "backward")
-        start = {root: seed(self, gradient, create_graph)}
+        start = {root: seed(self, gradient, create_graph, "backward")}
         gradients, passed = walk(start, lift=lift if create_graph else None)
         accumulate(gradients)
         if not (create_graph if retain_graph is None else retain_graph):
@@ -475,8 +480,11 @@ class Tensor:
         if not isinstance(exponent, NUMBERS):
             return pow_tensor(self, exponent)
         p = exponent.item() if isinstance(exponent, np.generic) else exponent
-        if isinstance(p, builtins.float) and self._array.dtype.kind != "f":
-            return pow_number(self.float(), (p,))
+        if self._array.dtype.kind != "f":
+            if isinstance(p, builtins.float):
+                return pow_number(self.float(), (p,))
+            if p < 0:
+                raise ValueError(f"pow: {self.dtype} has no negative powers; use .float() first")
         return pow_number(self, (p,))
 
     def __rpow__(self, base: Any) -> Tensor:
@@ -501,6 +509,7 @@ class Tensor:
 
     def mm(self, other: Tensor) -> Tensor:
         """The product of two matrices."""
+        self, other = agree(ops.matmul, self, other)
         if self.ndim != 2 or other.ndim != 2:
             raise ValueError(
                 f"mm: two matrices are needed, not shapes {self.shape} and {other.shape}; "
@@ -571,7 +580,7 @@ class Tensor:
         return compare(ops.differ, self, other)
 
     def __invert__(self) -> Tensor:
-        return apply(ops.opposite, (self,))
+        return logic(ops.opposite, self)
 
     eq, ne, lt, le, gt, ge = __eq__, __ne__, __lt__, __le__, __gt__, __ge__
 
@@ -606,10 +615,16 @@ class Tensor:
                 )
         if min is None and max is None:
             raise ValueError("clamp: give min, max or both")
-        if self._array.dtype.kind != "f":
-            return wrap(np.clip(self._array, min, max))
-        low, high = (-np.inf if min is None else min), (np.inf if max is None else max)
-        return clamp(self, (low, high))
+        # As Python numbers, which do not change the dtype.
+        low, high = (b.item() if isinstance(b, np.generic) else b for b in (min, max))
+        if self._array.dtype.kind == "f":
+            low, high = -np.inf if low is None else low, np.inf if high is None else high
+        elif isinstance(low, builtins.float) or isinstance(high, builtins.float):
+            return self.float().clamp(low, high)
+        try:
+            return clamp(self, (low, high))
+        except OverflowError as error:
+            raise ValueError(f"clamp: {error}") from None
 
     clip = clamp
 
@@ -657,15 +672,27 @@ class Tensor:
             return self.minimum(axis)
         return extremum(self, "min", axis, dim, keepdims or keepdim)
 
-    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    def argmax(
+        self,
+        axis: int | None = None,
+        keepdims: bool = False,
+        *,
+        dim: int | None = None,
+        keepdim: bool = False,
+    ) -> Tensor:
         """The index of the first largest entry, of all or along an axis."""
-        require_entries("argmax", self.shape, as_axes("argmax", self.ndim, dim))
-        return wrap(np.asarray(np.argmax(known(self, "argmax"), dim, keepdims=keepdim)))
+        return place_of(np.argmax, self, axis, dim, keepdims or keepdim)
 
-    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    def argmin(
+        self,
+        axis: int | None = None,
+        keepdims: bool = False,
+        *,
+        dim: int | None = None,
+        keepdim: bool = False,
+    ) -> Tensor:
         """The index of the first smallest entry, of all or along an axis."""
-        require_entries("argmin", self.shape, as_axes("argmin", self.ndim, dim))
-        return wrap(np.asarray(np.argmin(known(self, "argmin"), dim, keepdims=keepdim)))
+        return place_of(np.argmin, self, axis, dim, keepdims or keepdim)
 
     # The same entries in another arrangement.
 
@@ -699,9 +726,9 @@ class Tensor:
             tuple(n for a, n in enumerate(self.shape) if n != 1 or (axes and a not in axes))
         )
 
-    def unsqueeze(self, dim: int) -> Tensor:
+    def unsqueeze(self, dim: int | None = None, *, axis: int | None = None) -> Tensor:
         """With a new axis of size 1 at this place."""
-        place = as_axis("unsqueeze", self.ndim + 1, dim)
+        place = as_axis("unsqueeze", self.ndim + 1, dim if axis is None else axis)
         return self.reshape((*self.shape[:place], 1, *self.shape[place:]))
 
     def permute(self, *dims: Any) -> Tensor:
@@ -755,7 +782,10 @@ class Tensor:
             known(entry, "getitem") if isinstance(entry, Tensor) else entry
             for entry in (index if isinstance(index, tuple) else (index,))
         )
-        return getitem(self, (as_index(tuple(entries)),))
+        try:
+            return getitem(self, (as_index(tuple(entries)),))
+        except IndexError as error:
+            raise IndexError(f"getitem: {error}; the shape is {self.shape}") from None
 
     # Of another dtype.
 
@@ -829,8 +859,17 @@ def wrap(array: ndarray, node: Node | None = None) -> Tensor:
     tensor: Tensor = new(Tensor)
     tensor._array = array
     tensor._node = node
-    tensor._name = None
+    tensor._constant = None
     return tensor
+
+
+def constant_of(x: Tensor) -> Constant:
+    """What the tape knows of a Tensor that is not on it."""
+    if x._constant is None:
+        x._constant = Constant(x._array, None)
+    elif x._constant.array is not x._array:  # it was changed in place
+        x._constant = Constant(x._array, x._constant.name)
+    return x._constant
 
 
 def lift(array: ndarray, origin: Node | Constant) -> Tensor:
@@ -838,7 +877,7 @@ def lift(array: ndarray, origin: Node | Constant) -> Tensor:
     if isinstance(origin, Node):
         return wrap(array, origin)
     tensor = wrap(array)
-    tensor._name = origin.name
+    tensor._constant = origin
     return tensor
 
 
@@ -856,7 +895,7 @@ def vector_product(x: Any, y: Any) -> Tensor:
             f"matmul: shapes {x.shape} and {y.shape}: a 0-d Tensor has no matrix product; use *"
         )
     if x.shape[-1] != y.shape[max(q - 2, 0)]:
-        raise ValueError(misfit(ops.matmul, x.shape, y.shape))
+        raise ValueError(misfit(ops.matmul, None, x.shape, y.shape))
     row = x if p > 1 else x.unsqueeze(0)
     column = y if q > 1 else y.unsqueeze(1)
     product = matrix_product(row, column)
@@ -869,9 +908,22 @@ def vector_product(x: Any, y: Any) -> Tensor:
 def compare(op: Op, x: Tensor, y: Any) -> Any:
     if not isinstance(y, (Tensor, ndarray, *NUMBERS)):
         return NotImplemented
-    # Not agree(): a number keeps its own value here, so that 0.5 is not equal to the integer 0.
-    other = y if isinstance(y, Tensor) else wrap(np.asarray(y))
-    return apply(op, (x, other))
+    if isinstance(y, NUMBERS) and x.dtype.kind != "f":
+        # A number keeps its own value here: a uint8 may be compared with −1.
+        y = wrap(np.asarray(y))
+    else:
+        x, y = agree(op, x, y)
+    return logic(op, x, y)
+
+
+def logic(op: Op, *tensors: Tensor) -> Tensor:
+    try:
+        return apply(op, tensors)
+    except TypeError:
+        dtypes = " and ".join(str(x.dtype) for x in tensors)
+        raise TypeError(
+            f"{op.name}: bools or whole numbers are needed, not {dtypes}; compare first"
+        ) from None
 
 
 def choose(condition: Any, x: Any, y: Any) -> Tensor:
@@ -900,9 +952,12 @@ def known(x: Tensor, caller: str) -> ndarray:
 
 def extremum(x: Tensor, name: str, axis: Any, dim: Any, keepdims: bool) -> Any:
     axis = dim if axis is None else axis
-    if axis is None or isinstance(axis, (tuple, list)) or x.ndim == 0:
+    if axis is None or isinstance(axis, (tuple, list)):
         return (x.amax if name == "max" else x.amin)(axis, keepdims)
     place = as_axis(name, x.ndim, axis)
+    if x.ndim == 0:
+        return Extremum(x.clone(), wrap(np.array(0)))
+    require_entries(name, x.shape, (place,))
     indices = (x.argmax if name == "max" else x.argmin)(place, keepdim=True)
     grid = list(np.indices(indices.shape, sparse=True))
     grid[place] = indices._array
@@ -910,6 +965,15 @@ def extremum(x: Tensor, name: str, axis: Any, dim: Any, keepdims: bool) -> Any:
     if not keepdims:
         values, indices = values.squeeze(place), indices.squeeze(place)
     return Extremum(values, indices)
+
+
+def place_of(search: Any, x: Tensor, axis: Any, dim: Any, keepdims: bool) -> Tensor:
+    axes = as_axes(search.__name__, x.ndim, axis, dim)
+    require_entries(search.__name__, x.shape, axes)
+    if axes is not None and len(axes) > 1:
+        raise TypeError(f"{search.__name__}: one axis or none is needed, not {axes}")
+    place = None if axes is None else axes[0]
+    return wrap(np.asarray(search(known(x, search.__name__), place, keepdims=keepdims)))
 
 
 def become(x: Tensor, result: Tensor) -> Tensor:
@@ -928,7 +992,12 @@ def become(x: Tensor, result: Tensor) -> Tensor:
     result = result.to(x.dtype)
     x._array = result._array
     if is_grad_enabled():
-        x._node = result._node
+        old, x._node = x._node, result._node
+        if old is not None and old.tag is not None and old.tag.retains_grad:
+            # As in PyTorch, it is the gradient of the value it has now that it retains.
+            old.tag.retains_grad = False
+            if x._node is not None:
+                tag_of(x._node).retains_grad = True
     return x
 
 
@@ -945,12 +1014,12 @@ def root_of(output: Tensor, caller: str) -> Node:
     return node
 
 
-def seed(output: Tensor, gradient: Any, create_graph: bool) -> Any:
+def seed(output: Tensor, gradient: Any, create_graph: bool, caller: str) -> Any:
     """The cotangent that the walk starts from: a Tensor if there is to be a graph, or an array."""
     if gradient is None:
         if output._array.size != 1:
             raise ValueError(
-                f"backward: an output of shape {output.shape} needs a gradient of that shape; "
+                f"{caller}: an output of shape {output.shape} needs a gradient of that shape; "
                 "pass one, or reduce the output to one number, with .sum() say"
             )
         one = np.array(1, output._array.dtype).reshape(output._array.shape)
@@ -959,7 +1028,7 @@ def seed(output: Tensor, gradient: Any, create_graph: bool) -> Any:
         gradient = Tensor(gradient)
     if gradient.shape != output.shape:
         raise ValueError(
-            f"backward: the gradient's shape {gradient.shape} is not the output's, {output.shape}"
+            f"{caller}: the gradient's shape {gradient.shape} is not the output's, {output.shape}"
         )
     gradient = gradient.to(output.dtype)
     return gradient if create_graph else gradient._array
@@ -967,24 +1036,25 @@ def seed(output: Tensor, gradient: Any, create_graph: bool) -> Any:
 
 def accumulate(gradients: dict[Node, Any]) -> None:
     """Add these to ``.grad`` of their nodes: all of them or, if anything fails, none."""
-    totals: list[tuple[Tag, Tensor, ndarray | None]] = []
+    totals: list[tuple[Tag, Tensor]] = []
+    arrays: dict[Tensor, ndarray] = {}
     with commit:
         for node, g in gradients.items():
             tag = tag_of(node)
             have = tag.grad
             if type(g) is Tensor:
-                totals.append((tag, g if have is None else have + g, None))
+                totals.append((tag, g if have is None else have + g))
             elif have is None:
-                totals.append((tag, wrap(np.asarray(g)), None))
+                totals.append((tag, wrap(np.asarray(g))))
             elif have._node is not None:
-                totals.append((tag, wrap(np.asarray(have._array + g)), None))
+                totals.append((tag, wrap(np.asarray(have._array + g))))
             else:
                 # As in PyTorch, .grad stays the same Tensor.
-                totals.append((tag, have, np.asarray(have._array + g)))
-        for tag, total, array in totals:
-            if array is not None:
-                total._array = array
+                arrays[have] = np.asarray(arrays.get(have, have._array) + g)
+        for tag, total in totals:
             tag.grad = total
+        for total, array in arrays.items():
+            total._array = array
 
 
 # Agreement between the inputs of an op.

@@ -1,0 +1,27 @@
+"""How many examples the property tests try, and which tests can run here.
+
+``quick`` is for the developer's loop and the default, ``thorough`` is for CI, and ``soak`` is what
+a property must survive once before it is called done: HYPOTHESIS_PROFILE=soak python -m pytest …
+"""
+
+import os
+from importlib.util import find_spec
+
+from hypothesis import HealthCheck, settings
+
+for name, examples in {"quick": 50, "thorough": 500, "soak": 100_000}.items():
+    settings.register_profile(
+        name,
+        max_examples=examples,
+        # In CI the same examples each time; elsewhere new ones, and failures are remembered.
+        derandomize="CI" in os.environ,
+        # How long an example takes says more about the machine than about the code.
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+# Without PyTorch, ``torch`` is still found, as a package without an origin: the folder here.
+torch = find_spec("torch")
+if torch is None or torch.origin is None:
+    collect_ignore = ["torch"]

@@ -1,0 +1,78 @@
+"""What README.md shows is what comes out."""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+import readme
+
+TEXT = readme.README.read_text(encoding="utf-8")
+EXAMPLES = readme.examples(TEXT)
+COMMANDS = [e for e in EXAMPLES if e.language == "console"]
+RUN_HERE = [e for e in EXAMPLES if "pytest" not in e.source]
+
+NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]\d+)?")
+
+
+def alike(shown: str, printed: str) -> bool:
+    """Equal but for what depends on the machine: last digits, and how far answers differ."""
+    if NUMBER.sub("#", shown).split() != NUMBER.sub("#", printed).split():
+        return False
+    if "largest difference" in shown:
+        return True
+    pairs = zip(NUMBER.findall(shown), NUMBER.findall(printed), strict=True)
+    return all(
+        abs(Decimal(a) - Decimal(b)) <= Decimal(1).scaleb(Decimal(a).as_tuple().exponent)
+        for a, b in pairs
+    )
+
+
+def matches(shown: Sequence[str], printed: Sequence[str]) -> bool:
+    if not shown:
+        return not printed
+    if shown[0] == "...":
+        return any(matches(shown[1:], printed[i:]) for i in range(len(printed) + 1))
+    return bool(printed) and alike(shown[0], printed[0]) and matches(shown[1:], printed[1:])
+
+
+@pytest.mark.parametrize("example", RUN_HERE, ids=lambda e: e.source.strip().splitlines()[-1])
+def test_example_prints_what_is_shown(example: readme.Example) -> None:
+    assert example.output
+    printed = readme.run(example)
+    assert matches(example.output.splitlines(), printed.splitlines()), printed
+
+
+def test_the_first_command_runs_the_experiment_the_second_the_tests() -> None:
+    first, second = COMMANDS
+    make = "python3 -m venv .venv && .venv/bin/pip install -q "
+    assert first.source == make + ". && .venv/bin/tinygrad-mlp"
+    assert "loss 326.1264" in first.output
+    # .ci/run runs this one, whole.
+    assert second.source == make + '-e ".[test]" && .venv/bin/python -m pytest -q -n auto'
+    assert re.fullmatch(r"\.\.\.\n\d+ passed in [\d.]+s( \([\d:]+\))?\n", second.output)
+    assert [readme.command(1), readme.command(2)] == [first.source, second.source]
+
+
+def test_table_of_ops() -> None:
+    assert readme.table() in TEXT, "out of date: run python tests/readme.py update"
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "expected"),
+    [
+        ("a\n...\nz", "a\nz", True),
+        ("a\n...\nz", "a\nb\nc\nz", True),
+        ("a\n...\nz", "a\nb", False),
+        ("a", "a\nb", False),
+        ("a\nb", "a", False),
+        ("loss 326.1264", "loss 326.1264", True),
+        ("tape -1.9933e-01", "tape -1.9934e-01", True),
+        ("tape -1.9933e-01", "tape -1.9935e-01", False),
+        ("tape -1.9933e-01", "tape  1.9933e-01", False),
+        ("agree: largest difference 9.5e-07", "agree: largest difference 0.0e+00", True),
+        ("agree: largest difference 9.5e-07", "DISAGREE: largest difference 9.5e-07", False),
+    ],
+)  # fmt: skip
+def test_what_counts_as_a_match(shown: str, printed: str, expected: bool) -> None:
+    assert matches(shown.split("\n"), printed.split("\n")) is expected
