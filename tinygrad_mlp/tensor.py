@@ -47,7 +47,9 @@ Options = tuple[Any, ...]
 AxisLike = int | Sequence[int] | None
 
 # Of integers these are taken in float32, as PyTorch does.
-REAL = frozenset({ops.div, ops.exp, ops.log, ops.sqrt, ops.sin, ops.cos, ops.tanh, ops.sigmoid})
+REAL = frozenset({
+    ops.div, ops.exp, ops.log, ops.log1p, ops.sqrt, ops.sin, ops.cos, ops.tanh, ops.sigmoid,
+})  # fmt: skip
 
 # Held while gradients are added to .grad, which threads that share leaves may do at once.
 commit = Lock()
@@ -66,12 +68,12 @@ def unary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
         node = self._node
         if node is None and op in REAL and x.dtype.kind != "f":
             x = x.astype(FLOAT)
-        out = op.forward(x, *options)
+        out = op.forward(x, *options) if options else op.forward(x)
         if type(out) is not ndarray:
             out = np.asarray(out)
         made = None
         if node is not None and is_grad_enabled():
-            saved = pick((out, x, *options, x.shape, x.dtype))
+            saved = pick((out, x, *options, x.shape, x.dtype) if options else (out, x))
             made = record(op, (node,), ((node, 0, saved),), out.shape, options)
         return wrap(out, made)
 
@@ -83,7 +85,7 @@ def unary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
 def binary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
     pick_x, pick_y = op.picks
 
-    def function(self: Any, other: Any, options: Options = ()) -> Tensor:
+    def function(self: Any, other: Any) -> Tensor:
         if type(self) is not Tensor or type(other) is not Tensor:
             self, other = agree(op, self, other)
         x = self._array
@@ -93,7 +95,7 @@ def binary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
             x = self._array
             y = other._array
         try:
-            out = op.forward(x, y, *options)
+            out = op.forward(x, y)
         except ValueError as error:
             raise ValueError(misfit(op, error, x.shape, y.shape)) from None
         if type(out) is not ndarray:
@@ -102,7 +104,7 @@ def binary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
         m = self._node
         n = other._node
         if (m is not None or n is not None) and is_grad_enabled():
-            values = (out, x, y, *options)
+            values = (out, x, y)
             edges: Edges
             if n is None:
                 edges = ((m, 0, pick_x(values)),)
@@ -112,7 +114,7 @@ def binary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
                 m = constant_of(self)
             else:
                 edges = ((m, 0, pick_x(values)), (n, 1, pick_y(values)))
-            made = record(op, (m, n), edges, out.shape, options)
+            made = record(op, (m, n), edges, out.shape)
         elif op is ops.div and x.dtype.kind != "f":
             out = out.astype(FLOAT)
         return wrap(out, made)
@@ -588,6 +590,7 @@ class Tensor:
 
     exp = unary(ops.exp, "eˣ of each entry.")
     log = unary(ops.log, "The natural logarithm of each entry.")
+    log1p = unary(ops.log1p, "log(1 + x) of each entry, accurate for x near 0 too.")
     sqrt = unary(ops.sqrt, "√x of each entry.")
     sin = unary(ops.sin, "The sine of each entry, in radians.")
     cos = unary(ops.cos, "The cosine of each entry, in radians.")
@@ -671,6 +674,26 @@ class Tensor:
         if isinstance(axis, Tensor):
             return self.minimum(axis)
         return extremum(self, "min", axis, dim, keepdims or keepdim)
+
+    def softmax(self, dim: int, dtype: DTypeLike | None = None) -> Tensor:
+        """eˣ / Σ eˣ along an axis: positive numbers of sum 1, finite for any finite x.
+
+        >>> import tinygrad_mlp as tg
+        >>> tg.tensor([0.0, 1000.0]).softmax(0)
+        tensor([0., 1.])
+        """
+        e = below_largest(self, "softmax", dim, dtype).exp()
+        return e / e.sum(dim, keepdim=True)
+
+    def log_softmax(self, dim: int, dtype: DTypeLike | None = None) -> Tensor:
+        """The logarithm of softmax along an axis, finite for any finite x.
+
+        >>> import tinygrad_mlp as tg
+        >>> tg.tensor([0.0, 1000.0]).log_softmax(0)
+        tensor([-1000.,     0.])
+        """
+        z = below_largest(self, "log_softmax", dim, dtype)
+        return z - z.exp().sum(dim, keepdim=True).log()
 
     def argmax(
         self,
@@ -765,13 +788,11 @@ class Tensor:
     def expand(self, *sizes: Any) -> Tensor:
         """Broadcast to a larger shape, in which -1 keeps the size of an axis."""
         to = as_shape("expand", sizes, unknown=True)
-        old = (0,) * (len(to) - self.ndim) + self.shape  # 0 stands for an axis that is new
+        new_axes = len(to) - self.ndim
+        old = (1,) * new_axes + self.shape
         shape = tuple(m if n == -1 else n for m, n in zip(old, to, strict=False))
-        fits = len(to) >= self.ndim and all(
-            m in (n, 1) or (k >= 0 == m and a < len(to) - self.ndim)
-            for a, (m, n, k) in enumerate(zip(old, shape, to, strict=True))
-        )
-        if not fits:
+        fits = all(m in (1, n) for m, n in zip(old, shape, strict=False))
+        if new_axes < 0 or -1 in to[:new_axes] or not fits:
             raise ValueError(f"expand: shape {self.shape} does not broadcast to {to}")
         return expand(self, (shape,))
 
@@ -827,8 +848,7 @@ class Tensor:
         """The Tensor that an op makes of this one, of its other inputs, and of its options."""
         if op is ops.where:
             return choose(more[1], self, more[0])
-        others = len(op.vjps) - 1
-        return FUNCTIONS[op](self, *more[:others], more[others:])
+        return FUNCTIONS[op](self, more) if len(op.vjps) == 1 else FUNCTIONS[op](self, *more)
 
 
 add, sub, mul, div = Tensor.__add__, Tensor.__sub__, Tensor.__mul__, Tensor.__truediv__
@@ -965,6 +985,16 @@ def extremum(x: Tensor, name: str, axis: Any, dim: Any, keepdims: bool) -> Any:
     if not keepdims:
         values, indices = values.squeeze(place), indices.squeeze(place)
     return Extremum(values, indices)
+
+
+def below_largest(x: Tensor, name: str, dim: int, dtype: DTypeLike | None) -> Tensor:
+    """x minus its largest entry along an axis, which softmax is the same for."""
+    x = x if dtype is None else x.to(dtype)
+    if x.dtype.kind != "f":
+        raise TypeError(f"{name}: a float dtype is needed, not {x.dtype}; use .float() first")
+    if x.shape[as_axis(name, x.ndim, dim) :][:1] == (0,):
+        return x
+    return x - x.detach().amax(dim, keepdim=True)
 
 
 def place_of(search: Any, x: Tensor, axis: Any, dim: Any, keepdims: bool) -> Tensor:
