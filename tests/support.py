@@ -297,6 +297,7 @@ CASES: dict[str, st.SearchStrategy[Case]] = {
     "matmul": products(),
     "exp": unary(lambda lib, x: lib.exp(x), np.exp),
     "log": unary(lambda lib, x: lib.log(x), np.log, positive),
+    "log1p": unary(lambda lib, x: lib.log1p(x), np.log1p, positive),
     "sqrt": unary(lambda lib, x: lib.sqrt(x), np.sqrt, positive),
     "sin": unary(lambda lib, x: lib.sin(x), np.sin),
     "cos": unary(lambda lib, x: lib.cos(x), np.cos),

@@ -196,75 +196,74 @@ def test_functions_of_arrays_and_options() -> None:
 # Graphs of the results, nested use.
 
 
-CALLS: list[Callable[..., Any]] = [
-    lambda f, x, **k: tg.vjp(f, x, **k)[1],
-    lambda f, x, **k: tg.jvp(f, x, **k)[1],
-    lambda f, x, **k: tg.jacobian(f, x, **k),
-    lambda f, x, **k: tg.hvp(f, x, **k)[1],
-    lambda f, x, **k: tg.hessian(f, x, **k),
-    lambda f, x, **k: tg.value_and_grad(f, 0)(x)[1],
-]
-cubed = lambda x: x**3  # noqa: E731
-slopes = [3 * 2.0**2] * 3 + [6 * 2.0] * 2 + [3 * 2.0**2]
-curves = [6 * 2.0] * 3 + [6.0] * 2 + [6 * 2.0]
+# By name: a call that gives the derivative of a function of one number, and that one's order.
+CALLS: dict[str, tuple[Callable[..., Any], int]] = {
+    "value_and_grad": (lambda f, x: tg.value_and_grad(f, 0)(x)[1], 1),
+    "vjp": (lambda f, x, **options: tg.vjp(f, x, **options)[1], 1),
+    "jvp": (lambda f, x, **options: tg.jvp(f, x, **options)[1], 1),
+    "jacobian": (tg.jacobian, 1),
+    "hvp": (lambda f, x, **options: tg.hvp(f, x, **options)[1], 2),
+    "hessian": (tg.hessian, 2),
+}
+every_call = pytest.mark.parametrize("name", CALLS)
 
 
-@pytest.mark.parametrize(("call", "slope", "curve"), zip(CALLS, slopes, curves, strict=True))
-def test_results_have_a_graph_where_one_can_be_used(call: Any, slope: float, curve: float) -> None:
-    plain = tg.tensor(2.0)
-    found = call(cubed, plain)
-    close(found, slope)
-    assert not found.requires_grad
-    x = leaf(2.0)
-    found = call(cubed, x)
-    close(found, slope)
-    close(tg.grad(found, x)[0], curve)
-    with tg.no_grad():
-        found = call(cubed, x)
-    close(found, slope)
-    assert not found.requires_grad
+def factorial(n: int, k: int) -> float:
+    """n (n − 1) … of k factors: the k-th derivative of xⁿ at 1."""
+    return float(np.prod(np.arange(n, n - k, -1.0)))
 
 
-@pytest.mark.parametrize(("call", "slope"), zip(CALLS[:5], slopes[:5], strict=True))
-def test_create_graph(call: Any, slope: float) -> None:
-    for context in (tg.enable_grad(), tg.no_grad()):
+@every_call
+def test_results_have_a_graph_where_one_can_be_used(name: str) -> None:
+    call, order = CALLS[name]
+    x = leaf(1.0)
+    for at, context in ((tg.tensor(1.0), tg.enable_grad()), (x, tg.no_grad())):
         with context:
-            found = call(cubed, tg.tensor(2.0), create_graph=True)
-        close(found, slope)
-        assert found.requires_grad
+            found = call(lambda x: x**5, at)
+        close(found, factorial(5, order))
+        assert not found.requires_grad
+    found = call(lambda x: x**5, x)
+    close(found, factorial(5, order))
+    close(tg.grad(found, x)[0], factorial(5, order + 1))
 
 
-@pytest.mark.parametrize(("call", "slope"), zip(CALLS, slopes, strict=True))
-def test_what_a_function_has_from_outside(call: Any, slope: float) -> None:
-    """d/dw of d/dx w x³ is not lost, though x does not require grad and w is no argument."""
+@pytest.mark.parametrize("name", [name for name in CALLS if name != "value_and_grad"])
+@pytest.mark.parametrize("context", [tg.enable_grad, tg.no_grad])
+def test_create_graph(name: str, context: Any) -> None:
+    call, order = CALLS[name]
+    with context():
+        found = call(lambda x: x**5, tg.tensor(1.0), create_graph=True)
+    close(found, factorial(5, order))
+    assert found.requires_grad
+
+
+@every_call
+def test_what_a_function_has_from_outside(name: str) -> None:
+    """d/dw of d/dx w x⁵ is not lost, though x does not require grad and w is no argument."""
+    call, order = CALLS[name]
     w = leaf(1.0)
-    found = call(lambda x: w * x**3, tg.tensor(2.0))
-    close(found, slope)
-    close(tg.grad(found, w)[0], slope)
+    found = call(lambda x: w * x**5, tg.tensor(1.0))
+    close(found, factorial(5, order))
+    close(tg.grad(found, w)[0], factorial(5, order))
 
 
 @pytest.mark.parametrize("outer", CALLS)
 @pytest.mark.parametrize("inner", CALLS)
-def test_nested(outer: Any, inner: Any) -> None:
-    """Two derivatives of x⁷ at 1, of first or second order each, whichever functions take them."""
-    orders = [1, 1, 1, 2, 2, 1]
-    p, q = orders[CALLS.index(outer)], orders[CALLS.index(inner)]
-    expected = np.prod(np.arange(7.0, 7 - p - q, -1))
-    found = outer(lambda x: inner(lambda y: y**7, x), tg.tensor(1.0))
-    close(found, expected)
+def test_nested(outer: str, inner: str) -> None:
+    (take, p), (take_inner, q) = CALLS[outer], CALLS[inner]
+    found = take(lambda x: take_inner(lambda y: y**7, x), tg.tensor(1.0))
+    close(found, factorial(7, p + q))
     assert not found.requires_grad
 
 
 @pytest.mark.parametrize("outer", CALLS)
 @pytest.mark.parametrize("inner", CALLS)
-def test_nested_in_different_variables(outer: Any, inner: Any) -> None:
-    """∂ᵖ⁺ᵍ/∂aᵖ∂bᵍ of a⁴ b⁵, where the inner function has a from outside."""
-    orders = [1, 1, 1, 2, 2, 1]
-    p, q = orders[CALLS.index(outer)], orders[CALLS.index(inner)]
-    powers = {1: (4, 5), 2: (12, 20)}
-    expected = powers[p][0] * powers[q][1] * 2.0 ** (4 - p) * 3.0 ** (5 - q)
-    found = outer(lambda a: inner(lambda b: a**4 * b**5, wide(3.0)), wide(2.0))
-    close(found, expected)
+def test_nested_in_different_variables(outer: str, inner: str) -> None:
+    """The inner function has the outer one's variable from outside."""
+    (take, p), (take_inner, q) = CALLS[outer], CALLS[inner]
+    one = tg.tensor(1.0)
+    found = take(lambda a: take_inner(lambda b: a**4 * b**5, one), one)
+    close(found, factorial(4, p) * factorial(5, q))
     assert not found.requires_grad
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -264,8 +265,11 @@ def test_only_what_is_needed_is_computed() -> None:
         raise AssertionError("this VJP leads nowhere that was asked for")
 
     side = tg.op(lambda x: x, never)
+    times = tg.op(lambda x, y: x * y, lambda g, y: g * y, never)
     x, w = leaf(2.0), leaf(3.0)
     assert tg.grad(x * side(w), x)[0].item() == 3
+    assert tg.grad(times(x, w), x)[0].item() == 3
+    assert tg.grad(times(x, w * 2), x)[0].item() == 6
 
 
 def test_derivatives_of_derivatives() -> None:
@@ -375,10 +379,15 @@ def test_two_leaves_may_share_one_grad() -> None:
 
 def test_threads_may_share_leaves() -> None:
     x = leaf(np.zeros(100))
-    with ThreadPoolExecutor(8) as pool:
-        for _ in pool.map(lambda k: (x * k).sum().backward(), range(200)):
-            pass
-    assert grads(x) == [[199 * 100] * 100]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that threads meet in the middle of an addition
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            for _ in pool.map(lambda k: (x * k).sum().backward(), range(1000)):
+                pass
+    finally:
+        sys.setswitchinterval(interval)
+    assert grads(x) == [[999 * 500] * 100]
 
 
 # Recording or not.
@@ -656,31 +665,31 @@ def test_retain_grad_follows_a_change_in_place() -> None:
     assert grads(x, y) == [30, 5]
 
 
-def test_a_change_in_place_does_not_reach_other_tensors() -> None:
+def test_a_change_in_place_does_not_reach_copies() -> None:
     x = tg.tensor([1.0, 2.0])
-    same, row, back = x.detach(), x.view(1, 2), x[:]
+    copies = [x.clone(), tg.tensor(x), x + 0, x[[0, 1]]]
     x += 1
     x.zero_()
-    assert [t.tolist() for t in (x, same, row, back)] == [[0, 0], [1, 2], [[1, 2]], [1, 2]]
+    assert x.tolist() == [0, 0]
+    assert [t.tolist() for t in copies] == [[1, 2]] * 4
 
 
 # Long graphs.
 
 
-@pytest.mark.parametrize("n", [10**5])
-def test_a_long_chain(n: int) -> None:
+def test_a_long_chain() -> None:
     x = leaf(1.0)
     y = x
-    for _ in range(n):
+    for _ in range(10**5):
         y = y + 1
-    z = y * 2
-    del y
-    z.backward()
+    y = y * 2
+    assert tg.grad(y, x, retain_graph=True)[0].item() == 2
+    y.backward()
     assert grads(x) == [2]
 
 
 def test_a_chain_of_a_million() -> None:
-    """Backward, grad with a graph, and freeing one that was never walked."""
+    """Forward, backward, and freeing a graph that was not released, all without recursion."""
     n = 10**6
     x = leaf(1.0)
     y = x

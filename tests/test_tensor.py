@@ -133,7 +133,7 @@ def test_promotion(a: str, b: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("number", [True, 2, 2.5, np.float64(2.5)])
+@pytest.mark.parametrize("number", [True, 2, 2.5, np.float64(2.5), np.float32(2.5), np.int8(2)])
 @pytest.mark.parametrize("shape", [(), (2,)])
 def test_numbers_do_not_change_the_dtype(dtype: str, number: Any, shape: tuple[int, ...]) -> None:
     """Unless they are of a higher kind: then it is the default of that kind."""

@@ -11,6 +11,7 @@ Start with ``ops``, the table of ops and their VJPs, then ``tape`` and ``tensor`
 
 import numpy as _np
 
+from . import nn, optim
 from .compile import compile
 from .creation import (
     arange,
@@ -27,12 +28,14 @@ from .creation import (
     zeros_like,
 )
 from .custom import op
+from .derive import derive, formula
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .functions import *
 from .functions import METHODS as _METHODS
 from .joining import cat, stack, where
 from .printing import get_printoptions, set_printoptions
 from .random import Generator, manual_seed
+from .saving import load, save
 from .tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .tensor import Tensor
 
@@ -55,6 +58,7 @@ __all__ = [
     "bool",
     "cat",
     "compile",
+    "derive",
     "double",
     "enable_grad",
     "eye",
@@ -62,6 +66,7 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "formula",
     "from_numpy",
     "full",
     "get_printoptions",
@@ -78,14 +83,18 @@ __all__ = [
     "jacobian",
     "jvp",
     "linspace",
+    "load",
     "long",
     "manual_seed",
+    "nn",
     "no_grad",
     "ones",
     "ones_like",
     "op",
+    "optim",
     "rand",
     "randn",
+    "save",
     "set_grad_enabled",
     "set_printoptions",
     "short",

@@ -55,13 +55,18 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> ndarray:
             f"tensor: numbers are needed, not {type(data).__name__} with entries of "
             f"dtype {array.dtype}"
         )
+    first = data
+    while isinstance(first, list | tuple) and first:
+        first = first[0]
+    typed = isinstance(first, ndarray | np.generic) or hasattr(first, "__array__")
     if dtype is None:
-        first = data
-        while isinstance(first, list | tuple) and first:
-            first = first[0]
-        typed = isinstance(first, ndarray | np.generic) or hasattr(first, "__array__")
         dtype = array.dtype if typed or array.dtype.kind != "f" else FLOAT
-    return array.astype(as_dtype(dtype), copy=False)
+    target = as_dtype(dtype)
+    if not typed and array.size and array.dtype.kind in "iu" and target.kind in "iu":
+        fits = np.iinfo(target)
+        if array.min() < fits.min or array.max() > fits.max:
+            raise ValueError(f"tensor: numbers up to {array.max()} do not fit {target}")
+    return array.astype(target, copy=False)
 
 
 def as_axes(op: str, ndim: int, axis: Any, dim: Any = None) -> Axes:
@@ -117,7 +122,9 @@ def as_index(key: Any) -> tuple[Any, ...]:
             entry = np.array(entry)
             if entry.size == 0 and entry.dtype.kind == "f":
                 entry = entry.astype(np.int64)
-            if entry.dtype.kind not in "biu":
+            if entry.ndim == 0 and entry.dtype.kind in "iu":
+                entry = int(entry)
+            elif entry.dtype.kind not in "biu":
                 raise TypeError(f"getitem: an index array is of ints or bools, not {entry.dtype}")
         elif isinstance(entry, slice):
             # The bounds may be Tensors, which can change in place.

@@ -7,12 +7,10 @@ value gets a place to live, shared with values that are no longer needed, and ea
 
 from __future__ import annotations
 
-import inspect
 import re
 import threading
 from bisect import insort
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -105,12 +103,10 @@ class Compiled:
 
 def argument_names(function: Callable[..., Any], n: int) -> list[str]:
     """The function's own names for its arguments, where they cannot be mistaken for others."""
-    try:
-        names = list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        names = []
+    code = getattr(function, "__code__", None)
+    names = list(code.co_varnames[: code.co_argcount]) if code else []
     usable = len(names) == n and not any(
-        re.fullmatch(r"np|buffers|(buffer|const|view|out)\d+", x) for x in names
+        re.fullmatch(r"np|i|buffers|(buffer|const|view|out|rows)\d+", x) for x in names
     )
     return names if usable else [f"x{i}" for i in range(n)]
 
@@ -161,18 +157,27 @@ def trace(
 # 2. From the graph to values, fewer of them.
 
 
-@dataclass(eq=False)
 class Value:
     """What a line of the program computes, or an argument of it, or a constant."""
 
-    shape: Shape
-    dtype: np.dtype[Any]
-    op: Op | None = None
-    inputs: tuple[Value, ...] = ()
-    options: tuple[Any, ...] = ()
-    array: ndarray | None = None  # of a constant
-    name: str = ""
-    parts: tuple[Value, ...] = ()  # of a fused one
+    def __init__(
+        self,
+        shape: Shape,
+        dtype: np.dtype[Any],
+        op: Op | None = None,
+        inputs: tuple[Value, ...] = (),
+        options: tuple[Any, ...] = (),
+        array: ndarray | None = None,
+        name: str = "",
+    ) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.op = op
+        self.inputs = inputs
+        self.options = options
+        self.array = array  # of a constant
+        self.name = name
+        self.parts: tuple[Value, ...] = ()  # of a fused one
 
     @cached_property
     def number(self) -> Any:
@@ -779,6 +784,8 @@ class Program:
         self.make: Callable[[], Any] = scope["make_buffers"]
         self.run: Callable[..., Any] = scope["program"]
         self.idle: list[Any] = []
+        self.reuse = reuse
+        self.owners: set[int] = set()
 
     def __call__(self, arrays: Sequence[ndarray]) -> Any:
         # Taken and given back in one step each: a second thread that calls meanwhile makes its own.
@@ -786,6 +793,14 @@ class Program:
             buffers = self.idle.pop()
         except IndexError:
             buffers = self.make()
+            if self.reuse:
+                self.owners.update(map(id, buffers))
+        if self.owners:
+            # A result of an earlier call would be written over while it is read.
+            arrays = [
+                a.copy() if id(a if a.base is None else a.base) in self.owners else a
+                for a in arrays
+            ]
         result = self.run(buffers, *arrays)
         self.idle.append(buffers)
         return result

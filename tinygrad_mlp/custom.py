@@ -123,7 +123,7 @@ def guarded(function: Callable[..., Any], what: str) -> Callable[..., Any]:
             raise ValueError(f"{what} writes into its arguments; let it work on a copy") from error
         on_tape = any(isinstance(a, Tensor) for a in args)
         if not isinstance(result, Tensor):
-            result = np.array(result)
+            result = np.asarray(result)
         elif not on_tape:
             result = result.detach().numpy()
         if result.dtype.kind not in "biuf":

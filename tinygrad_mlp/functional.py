@@ -215,10 +215,11 @@ def rows(value: Tensor, primals: tuple[Tensor, ...], keep: bool) -> tuple[Tensor
         one[i] = 1
         v = wrap(one.reshape(value.shape))
         parts.append(gradients_of(value, primals, v, keep, retain_graph=True))
-    return tuple(
-        stack(column).reshape(value.shape + x.shape)
-        for column, x in zip(zip(*parts, strict=True), primals, strict=True)
-    )
+    with enable_grad():
+        return tuple(
+            stack(column).reshape(value.shape + x.shape)
+            for column, x in zip(zip(*parts, strict=True), primals, strict=True)
+        )
 
 
 def gradients_of(
@@ -270,7 +271,7 @@ def evaluated(
 
 
 def goes_beyond(primals: Sequence[Tensor], outputs: Sequence[Tensor]) -> bool:
-    """Whether the outputs were also made from something that was on the tape before these inputs."""
+    """Whether the outputs were also made from something that was on a tape before."""
     nodes = [y._node for y in outputs if y._node is not None]
     seen = set(nodes)
     start = min((x._node.position for x in primals if x._node is not None), default=0)

@@ -37,9 +37,9 @@ def function(name: str) -> Callable[..., Any]:
 
 METHODS = (
     "abs", "add", "amax", "amin", "argmax", "argmin", "clamp", "cos", "div", "exp", "flatten",
-    "log", "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "mul", "neg", "permute",
-    "pow", "relu", "reshape", "sigmoid", "sign", "sin", "sqrt", "square", "squeeze", "sub", "sum",
-    "t", "tanh", "transpose", "unsqueeze",
+    "log", "log1p", "log_softmax", "matmul", "max", "maximum", "mean", "min", "minimum", "mm",
+    "mul", "neg", "permute", "pow", "relu", "reshape", "sigmoid", "sign", "sin", "softmax",
+    "sqrt", "square", "squeeze", "sub", "sum", "t", "tanh", "transpose", "unsqueeze",
 )  # fmt: skip
 globals().update({name: function(name) for name in METHODS})
 __all__ = list(METHODS)

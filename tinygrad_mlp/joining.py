@@ -32,7 +32,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
     xs = several("cat", tensors)
     place = as_axis("cat", max(xs[0].ndim, 1), dim if axis is None else axis)
     others = {x.shape[:place] + x.shape[place + 1 :] for x in xs}
-    if len(others) > 1 or xs[0].ndim == 0:
+    if len(others) > 1 or any(x.ndim != max(xs[0].ndim, 1) for x in xs):
         raise ValueError(
             f"cat: shapes {', '.join(str(x.shape) for x in xs)} must be alike but for axis {place} "
             "and have at least one axis"

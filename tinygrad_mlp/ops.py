@@ -214,11 +214,11 @@ div = row("div", "x / y", np.divide,
 neg = row("neg", "−x", np.negative, lambda g: -g)
 pow = row("pow", "xᵖ", lambda x, p: x**p,
           lambda g, x, p: g * (p * power(x, p - (p != 0))),
-          domain=lambda x, p: (x > 0) | (p >= 0) & (p % 1 == 0), numpy="x**p")
+          domain=lambda x, p: (x > 0) | (p % 1 == 0) & ((p >= 0) | (x != 0)), numpy="x**p")
 pow_tensor = row("pow_tensor", "xʸ", np.power,
                  lambda g, x, y: g * (y * x ** (y - lowered(x, y))),
                  lambda g, x, y, out: g * out * log_base(x, y),
-                 broadcasts=True, domain=lambda x, y: x > 0)
+                 broadcasts=True, domain=lambda x, y: x > 0, latex="x^{y}")
 matmul = row("matmul", "x y", product,
              lambda g, y: product(g, y.mT), lambda g, x: product(x.mT, g), broadcasts=True,
              numpy="x @ y")
@@ -226,6 +226,8 @@ matmul = row("matmul", "x y", product,
 # Functions of one variable.
 exp = row("exp", "exp(x)", np.exp, lambda g, out: g * out)
 log = row("log", "log(x)", np.log, lambda g, x: g / x, domain=lambda x: x > 0)
+log1p = row("log1p", "log(1 + x)", np.log1p, lambda g, x: g / (1 + x), domain=lambda x: x > -1,
+            numpy="np.log1p(x)")
 sqrt = row("sqrt", "√x", np.sqrt, lambda g, out: g / (2 * out), domain=lambda x: x > 0,
            latex=r"\sqrt{x}")
 sin = row("sin", "sin(x)", np.sin, lambda g, x: g * cos(x))
@@ -236,7 +238,8 @@ sigmoid = row("sigmoid", "σ(x)", logistic, lambda g, out: (1 - out) * out * g,
 relu = row("relu", "max(x, 0)", lambda x: np.maximum(x, 0),
            lambda g, out: where(g, 0.0, out != 0), domain=lambda x: x != 0,
            numpy="np.maximum(x, 0)")
-abs = row("abs", "|x|", np.abs, lambda g, x: g * sign(x), domain=lambda x: x != 0)
+abs = row("abs", "|x|", np.abs, lambda g, x: g * sign(x), domain=lambda x: x != 0,
+          latex=r"\left|{x}\right|")
 sign = row("sign", "sign(x)", np.sign, lambda g: where(g, 0.0, False), domain=lambda x: x != 0)
 clamp = row("clamp", "min(max(x, low), high)", lambda x, low, high: np.clip(x, low, high),
             lambda g, x, low, high: where(g, 0.0, (x >= low) & (x <= high)),
@@ -282,7 +285,7 @@ scatter = row("scatter", "scatter(x; index)", scattered, lambda g, index: g[inde
               numpy="scatter(x, index, into)")
 cat = row("cat", "cat(xs; axis)", lambda xs, axis, starts: np.concatenate(xs, axis),
           lambda g, i, axis, starts: piece(g, i, axis, starts), variadic=True,
-          numpy="np.concatenate((xs), axis)")
+          numpy="np.concatenate([xs], axis)")
 cast = row("cast", "x", lambda x, to: x.astype(to), lambda g, dtype: cast(g, dtype),
            numpy="x.astype(to)")
 

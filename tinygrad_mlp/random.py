@@ -139,6 +139,20 @@ class Generator:
             flat[-16:] = _box_muller(last)
         return out
 
+    def uniform_between(
+        self, low: float, high: float, shape: tuple[int, ...], dtype: DTypeLike
+    ) -> Array:
+        """Numbers from ``low`` to ``high``, as ``Tensor.uniform_`` of PyTorch, bit for bit.
+
+        Raises as `uniform` does.
+
+        >>> Generator().manual_seed(0).uniform_between(-1, 1, (2,), "float32")
+        array([-0.00748682,  0.5364436 ], dtype=float32)
+        """
+        out = self.uniform(shape, dtype)
+        low, high = out.dtype.type(low), out.dtype.type(high)
+        return np.asarray(_multiply_add(out, high - low, low))
+
     def _started(self) -> np.random.RandomState:
         if self._engine is None:
             self._engine = np.random.RandomState(self._seed % 2**32)
@@ -206,6 +220,41 @@ _log64 = np.vectorize(math.log, otypes=[np.float64])
 
 def _sin_cos64(x: Array) -> tuple[Array, Array]:
     return np.sin(x), np.cos(x)
+
+
+# x y + z rounded once, as a processor with FMA does it. What is exact has to be kept in two numbers
+# until the end; rounding to odd before it then keeps the last rounding right (Boldo and Melquiond,
+# Emulation of FMA and correctly rounded sums, 2008).
+
+
+def _multiply_add(x: Array, y: Any, z: Any) -> Any:
+    if x.dtype == np.float32:
+        return _to_odd(np.multiply(x, y, dtype=np.float64), np.float64(z)).astype(np.float32)
+    product = x * y
+    (a, b), (c, d) = _halves(x), _halves(y)
+    error = b * d - (((product - a * c) - b * c) - a * d)
+    high, low = _two_sum(z, error)
+    total, rest = _two_sum(product, high)
+    return total + _to_odd(rest, low)
+
+
+def _halves(x: Any) -> tuple[Any, Any]:
+    high = x * (2**27 + 1)
+    high -= high - x
+    return high, x - high
+
+
+def _two_sum(x: Any, y: Any) -> tuple[Any, Any]:
+    total = x + y
+    part = total - x
+    return total, (x - (total - part)) + (y - part)
+
+
+def _to_odd(x: Any, y: Any) -> Array:
+    total, error = _two_sum(x, y)
+    even = total.view(np.int64) & 1 == 0
+    odd: Array = np.nextafter(total, np.copysign(np.inf, error))
+    return np.asarray(np.where((error != 0) & even, odd, total))
 
 
 # PyTorch's float32 kernels are the polynomials of Moshier's Cephes library, each product fused

@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
+from math import prod
+from sys import getrefcount
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -37,6 +39,7 @@ from .tape import (
     is_tracing,
     leaf,
     new,
+    no_grad,
     record,
     release,
     walk,
@@ -186,7 +189,9 @@ class Tensor:
     writes into it, so a value on the tape cannot change behind the tape's back.
     """
 
-    __slots__ = ("__weakref__", "_array", "_constant", "_node")
+    __slots__ = (
+        "__weakref__", "_array", "_constant", "_family", "_node", "_parameter", "_source",
+    )  # fmt: skip
 
     # NumPy leaves ``array + tensor`` to the Tensor.
     __array_ufunc__ = None
@@ -194,6 +199,10 @@ class Tensor:
     _array: ndarray
     _node: Node | None
     _constant: Constant | None  # what the tape knows of it where there is no node
+    # These are set only where they say something, so that ops need not set them:
+    _family: Family  # which Tensors PyTorch would keep in the same memory
+    _source: tuple[Tensor, Op, Options]  # of which of them this is a view, and how
+    _parameter: builtins.bool  # that it is an nn.Parameter
 
     def __init__(self, data: Any, dtype: DTypeLike | None = None) -> None:
         self._array = as_array(known(data, "tensor") if isinstance(data, Tensor) else data, dtype)
@@ -321,7 +330,27 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same value, off the tape."""
-        return apply(ops.detached, (self,)) if is_tracing.get() else wrap(self._array)
+        if is_tracing.get():
+            return apply(ops.detached, (self,))
+        return related(wrap(self._array), self)
+
+    @property
+    def data(self) -> Tensor:
+        """The value off the tape; changed in place or assigned to, it is the value here too."""
+        if is_tracing.get():
+            return self.detach()
+        return related(wrap(self._array), self, ops.detached)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if (value.shape, value.dtype) != (self.shape, self.dtype):
+            raise ValueError(
+                f"data: shape {value.shape} and dtype {value.dtype} do not fit a Tensor of shape "
+                f"{self.shape} and dtype {self.dtype}"
+            )
+        if not is_view(value, self, ops.detached):
+            with no_grad():
+                become(self, value)
 
     def backward(
         self,
@@ -431,9 +460,10 @@ class Tensor:
         return node.op.name.title().replace("_", "") + "Backward0"
 
     def __repr__(self) -> str:
-        return format_tensor(
+        printed = format_tensor(
             self._array, requires_grad=self.requires_grad and self.is_leaf, grad_fn=self.grad_fn
         )
+        return f"Parameter containing:\n{printed}" if hasattr(self, "_parameter") else printed
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self.ndim == 0 else format(repr(self), spec)
@@ -444,7 +474,8 @@ class Tensor:
                 "only leaves can be pickled or deep-copied, for a copy has no graph; "
                 "use .detach() first"
             )
-        return restore, (self._array, self.requires_grad, self.name)
+        parameter = hasattr(self, "_parameter")
+        return restore, (self._array, self.requires_grad, self.name, parameter)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         function, arguments = self.__reduce__()
@@ -487,6 +518,8 @@ class Tensor:
                 return pow_number(self.float(), (p,))
             if p < 0:
                 raise ValueError(f"pow: {self.dtype} has no negative powers; use .float() first")
+            if self._array.dtype.kind == "b":
+                return pow_number(self.long(), (p,))
         return pow_number(self, (p,))
 
     def __rpow__(self, base: Any) -> Tensor:
@@ -522,21 +555,30 @@ class Tensor:
     # In place: these give the Tensor a new array, so that a tape that holds the old one keeps it.
 
     def __iadd__(self, other: Any) -> Tensor:  # type: ignore[misc]
-        return become(self, self + other)
+        return become(self, self + other, other)
 
     def __isub__(self, other: Any) -> Tensor:  # type: ignore[misc]
-        return become(self, self - other)
+        return become(self, self - other, other)
 
     def __imul__(self, other: Any) -> Tensor:  # type: ignore[misc]
-        return become(self, self * other)
+        return become(self, self * other, other)
 
     def __itruediv__(self, other: Any) -> Tensor:  # type: ignore[misc]
-        return become(self, self / other)
+        return become(self, self / other, other)
 
     def __ipow__(self, other: Any) -> Tensor:
-        return become(self, self**other)
+        return become(self, self**other, other)
 
     add_, sub_, mul_, div_, pow_ = __iadd__, __isub__, __imul__, __itruediv__, __ipow__
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Change a part; the rest, and where gradients come from, stays."""
+        entries = indexable(index)
+        if not isinstance(value, Tensor):
+            value = constant(value, self.dtype, "setitem")
+        elif ndarray not in map(type, entries) and is_view(value, self, ops.getitem, entries):
+            return  # As x[0] += 1 ends, after the part has been changed in place.
+        become(self, with_part(self, entries, value), value)
 
     def zero_(self) -> Tensor:
         """Set every entry to 0."""
@@ -550,7 +592,7 @@ class Tensor:
         """Take over the values of another Tensor, array or number, broadcast to this shape."""
         if not isinstance(other, Tensor):
             other = constant(other, self.dtype, "copy_")
-        return become(self, other.expand(self.shape))
+        return become(self, other.expand(self.shape).to(self.dtype), other)
 
     # Comparison, entry by entry: bool Tensors, off the tape.
 
@@ -601,7 +643,7 @@ class Tensor:
 
     def square(self) -> Tensor:
         """x² of each entry."""
-        return pow_number(self, (2,))
+        return self**2
 
     def clamp(self, min: Number | None = None, max: Number | None = None) -> Tensor:
         """Each entry, but at least ``min`` and at most ``max``; the bounds are numbers.
@@ -693,7 +735,7 @@ class Tensor:
         tensor([-1000.,     0.])
         """
         z = below_largest(self, "log_softmax", dim, dtype)
-        return z - z.exp().sum(dim, keepdim=True).log()
+        return z - z.exp().sum(dim, keepdim=True).log() if z.numel() else z
 
     def argmax(
         self,
@@ -723,7 +765,7 @@ class Tensor:
         """The entries in the same order and another shape; one size may be -1, to be worked out."""
         to = as_shape("reshape", shape, unknown=True)
         try:
-            return reshape(self, (to,))
+            return related(reshape(self, (to,)), self, ops.reshape, to)
         except ValueError:
             raise ValueError(
                 f"reshape: {self.numel()} entries of shape {self.shape} do not fill {to}"
@@ -759,7 +801,7 @@ class Tensor:
         order = as_axes("permute", self.ndim, dims[0] if len(dims) == 1 else dims) or ()
         if len(order) != self.ndim:
             raise ValueError(f"permute: {order} does not name each of {self.ndim} axes once")
-        return permute(self, (order,))
+        return related(permute(self, (order,)), self, ops.permute, order)
 
     def transpose(self, dim0: int, dim1: int) -> Tensor:
         """With two axes exchanged."""
@@ -767,7 +809,7 @@ class Tensor:
         order = list(range(self.ndim))
         if a != b:
             order[a], order[b] = b, a
-        return permute(self, (tuple(order),))
+        return related(permute(self, (tuple(order),)), self, ops.permute, tuple(order))
 
     def t(self) -> Tensor:
         """The transpose of a matrix; a vector or a number as it is."""
@@ -778,7 +820,8 @@ class Tensor:
     @property
     def T(self) -> Tensor:
         """With the axes in reverse order: the transpose of a matrix."""
-        return permute(self, (tuple(range(self.ndim))[::-1],))
+        order = tuple(range(self.ndim))[::-1]
+        return related(permute(self, (order,)), self, ops.permute, order)
 
     @property
     def mT(self) -> Tensor:
@@ -794,17 +837,14 @@ class Tensor:
         fits = all(m in (1, n) for m, n in zip(old, shape, strict=False))
         if new_axes < 0 or -1 in to[:new_axes] or not fits:
             raise ValueError(f"expand: shape {self.shape} does not broadcast to {to}")
-        return expand(self, (shape,))
+        return related(expand(self, (shape,)), self)
 
     broadcast_to = expand
 
     def __getitem__(self, index: Any) -> Tensor:
-        entries = (
-            known(entry, "getitem") if isinstance(entry, Tensor) else entry
-            for entry in (index if isinstance(index, tuple) else (index,))
-        )
+        entries = indexable(index)
         try:
-            return getitem(self, (as_index(tuple(entries)),))
+            return related(getitem(self, (entries,)), self, ops.getitem, entries)
         except IndexError as error:
             raise IndexError(f"getitem: {error}; the shape is {self.shape}") from None
 
@@ -901,9 +941,18 @@ def lift(array: ndarray, origin: Node | Constant) -> Tensor:
     return tensor
 
 
-def restore(array: ndarray, requires_grad: bool, name: str | None) -> Tensor:
+def restore(
+    array: ndarray, requires_grad: bool, name: str | None, parameter: bool = False
+) -> Tensor:
     tensor = Tensor(array).requires_grad_(requires_grad)
+    if parameter:
+        mark_parameter(tensor)
     return tensor if name is None else tensor.named(name)
+
+
+def mark_parameter(tensor: Tensor) -> Tensor:
+    tensor._parameter = True
+    return tensor
 
 
 def vector_product(x: Any, y: Any) -> Tensor:
@@ -1006,13 +1055,74 @@ def place_of(search: Any, x: Tensor, axis: Any, dim: Any, keepdims: bool) -> Ten
     return wrap(np.asarray(search(known(x, search.__name__), place, keepdims=keepdims)))
 
 
-def become(x: Tensor, result: Tensor) -> Tensor:
-    """x itself, with the result of an in-place operator as its value."""
-    if x.is_leaf and x.requires_grad and is_grad_enabled():
-        raise RuntimeError(
-            "a leaf that requires grad cannot be changed in place while the tape records; "
-            "do it under no_grad()"
-        )
+def indexable(index: Any) -> Options:
+    entries = (
+        known(entry, "getitem") if isinstance(entry, Tensor) else entry
+        for entry in (index if isinstance(index, tuple) else (index,))
+    )
+    return as_index(tuple(entries))
+
+
+# Changes in place. In PyTorch a view, a part and a detached Tensor lie in the memory of the Tensor
+# they were made from, so that a change of one is a change of all. Here each Tensor has a value of
+# its own. So that nothing differs silently, those that would share memory hold one Family, whose
+# reference count tells how many of them live; ``become`` changes all it can find, and refuses if
+# that is not all.
+
+
+class Family:
+    """Tensors that PyTorch would keep in the same memory: each holds it, and nothing else does."""
+
+    __slots__ = ()
+
+
+def related(made: Tensor, x: Tensor, op: Op | None = None, *options: Any) -> Tensor:
+    """A Tensor made from another, of whose family it is if it is a view of the same memory."""
+    if owner(made._array) is owner(x._array):
+        if not hasattr(x, "_family"):
+            x._family = Family()
+        made._family = x._family
+        if op is not None:
+            made._source = (x, op, options)
+    return made
+
+
+def owner(array: ndarray) -> ndarray:
+    while type(array.base) is ndarray:
+        array = array.base
+    return array
+
+
+def lineage(x: Any) -> list[Tensor]:
+    """A view, what it is a view of, and so on."""
+    found = [x]
+    while hasattr(found[-1], "_source"):
+        found.append(found[-1]._source[0])
+    return found
+
+
+def is_view(view: Tensor, x: Tensor, op: Op, *options: Any) -> builtins.bool:
+    if not hasattr(view, "_source") or view._source[0] is not x:
+        return False
+    return view._source[1:] == (op, options)
+
+
+def viewed(source: Tensor, op: Op, options: Options) -> Tensor:
+    return wrap(source._array) if op is ops.detached else FUNCTIONS[op](source, options)
+
+
+def rewritten(source: Tensor, op: Op, options: Options, view: Tensor) -> Tensor:
+    """What a view has to be of, to look like this."""
+    if op is ops.getitem:
+        return with_part(source, options[0], view)
+    if op is ops.detached:
+        return view
+    base: Tensor = op.vjps[0](view, source.shape if op is ops.reshape else options[0])
+    return base
+
+
+def become(x: Tensor, result: Tensor, other: Any = None) -> Tensor:
+    """x itself, with the result of an in-place operator as its value; ``other`` is its operand."""
     if result.shape != x.shape:
         raise ValueError(
             f"in place: the result's shape {result.shape} is not that of the Tensor, {x.shape}"
@@ -1020,7 +1130,49 @@ def become(x: Tensor, result: Tensor) -> Tensor:
     if result.dtype.kind == "f" and x.dtype.kind != "f":
         raise TypeError(f"in place: a result of {result.dtype} does not fit a Tensor of {x.dtype}")
     result = result.to(x.dtype)
-    x._array = result._array
+    if not hasattr(x, "_family"):
+        rebind(x, result)
+        return x
+    views = lineage(x)
+    if is_grad_enabled() and any(view._source[1] is ops.detached for view in views[:-1]):
+        with no_grad():
+            return become(x, result, other)
+    found = {id(view): view for view in views}
+    if isinstance(other, Tensor) and lineage(other)[-1] is views[-1]:
+        found.update((id(view), view) for view in lineage(other))
+    # One more than there are Tensors, for the reference that getrefcount is given.
+    if getrefcount(x._family) > len(found) + 1:
+        raise RuntimeError(
+            "in place: another Tensor, a view of this one or what this is a view of, shares its "
+            "values, and in PyTorch would change with it; write x = x + 1 for x += 1, or clone() "
+            "one of the two when it is made"
+        )
+    if owner(x._array).size < x._array.size:
+        raise RuntimeError(
+            "in place: entries of an expanded Tensor are the same in several places; clone() it"
+        )
+    for view in views[:-1]:
+        result = rewritten(*view._source, result)
+    rebind(views[-1], result)
+    for view in sorted(found.values(), key=lambda view: len(lineage(view))):
+        if hasattr(view, "_source"):
+            again = viewed(*view._source)
+            view._array = again._array
+            if is_grad_enabled():
+                view._node = again._node
+    return x
+
+
+def rebind(x: Tensor, result: Tensor) -> None:
+    """Give a Tensor another value and, where the tape records, the result's place on it."""
+    if x.is_leaf and x.requires_grad and is_grad_enabled():
+        raise RuntimeError(
+            "a leaf that requires grad cannot be changed in place while the tape records; "
+            "do it under no_grad()"
+        )
+    # As a copy where it is a view, of other memory or of a single entry expanded.
+    array = result._array
+    x._array = array if array.base is None else array.copy()
     if is_grad_enabled():
         old, x._node = x._node, result._node
         if old is not None and old.tag is not None and old.tag.retains_grad:
@@ -1028,7 +1180,31 @@ def become(x: Tensor, result: Tensor) -> Tensor:
             old.tag.retains_grad = False
             if x._node is not None:
                 tag_of(x._node).retains_grad = True
-    return x
+
+
+def with_part(x: Tensor, index: Options, value: Tensor) -> Tensor:
+    """x with the value, broadcast, in place of x[index]."""
+    array = x._array.copy()
+    try:
+        array[index] = value._array.astype(x.dtype)
+        shape = array[index].shape
+    except IndexError as error:
+        raise IndexError(f"setitem: {error}; the shape is {x.shape}") from None
+    except ValueError:
+        raise ValueError(
+            f"setitem: a value of shape {value.shape} does not broadcast to the shape of this "
+            f"part, {x._array[index].shape}"
+        ) from None
+    if not is_grad_enabled() or (x._node is None and value._node is None):
+        return wrap(array)
+    # Which entry of the part comes to which place: the last one, where an index has it twice.
+    places = np.full(x.shape, -1)
+    places[index] = np.arange(prod(shape)).reshape(shape)
+    value = value.to(x.dtype)
+    entries = value.reshape(value.shape[max(0, value.ndim - len(shape)) :]).expand(shape)
+    if not entries.numel():
+        return x
+    return choose(wrap(places >= 0), entries.reshape(-1)[np.maximum(places, 0)], x)
 
 
 # The walk back, seen from Tensors.

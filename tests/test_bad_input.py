@@ -1,0 +1,216 @@
+"""Bad input gets a built-in exception that names the op, the shapes or dtypes, and a way out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from support import leaf
+
+import tinygrad_mlp as tg
+
+
+def ones(*shape: int, dtype: str = "float32") -> tg.Tensor:
+    return tg.tensor(np.ones(shape, dtype), requires_grad=dtype.startswith("f"))
+
+
+x, row, whole = ones(2, 3), ones(3), ones(2, 3, dtype="int64")
+bools = tg.tensor([True, False])
+
+Call = Callable[[], Any]
+CASES: list[tuple[str, Call, type[Exception], str]] = [
+    # Shapes that do not fit.
+    ("matmul", lambda: x @ x, ValueError, r"matmul: shapes \(2, 3\) and \(2, 3\) do not fit.*last"),
+    ("vector", lambda: row @ x, ValueError, r"matmul: shapes \(3,\) and \(2, 3\) do not fit"),
+    ("batch", lambda: ones(2, 3, 3) @ ones(4, 3, 3), ValueError, r"matmul: .*\(4, 3, 3\) do not"),
+    ("0-d matmul", lambda: x @ 2, ValueError, r"matmul: .*\(2, 3\) and \(\).*0-d.* use \*"),
+    ("array @", lambda: np.ones((2, 2)) @ x.T, ValueError, r"matmul: .*\(2, 2\) and \(3, 2\)"),
+    ("mm", lambda: x.mm(row), ValueError, r"mm: two matrices.*\(2, 3\) and \(3,\).*matmul"),
+    ("mm of a number", lambda: tg.mm(x, 3), ValueError, r"mm: two matrices.*\(2, 3\) and \(\)"),
+    ("t", lambda: ones(1, 2, 3).t(), ValueError, r"t: a matrix is needed.*\(1, 2, 3\).*mT"),
+    *(
+        (name, call, ValueError, rf"{name}: shapes \(2, 3\) and \(2,\) do not broadcast.*reshape")
+        for name, call in {
+            "add": lambda: x + ones(2),
+            "sub": lambda: x - np.ones(2),
+            "mul": lambda: x * ones(2),
+            "div": lambda: x / ones(2),
+            "pow_tensor": lambda: x ** ones(2),
+            "maximum": lambda: x.maximum(ones(2)),
+            "minimum": lambda: tg.minimum(x, ones(2)),
+            "less": lambda: x < ones(2),
+            "equal": lambda: x == np.ones(2),
+        }.items()
+    ),
+    ("where", lambda: tg.where(bools, x, row), ValueError, r"where: shapes .*\(2,\) do not broad"),
+    ("reshape", lambda: x.reshape(4), ValueError, r"reshape: 6 entries of shape \(2, 3\).*\(4,\)"),
+    (
+        "two unknown",
+        lambda: x.view(-1, -1),
+        ValueError,
+        r"reshape: .*\(2, 3\) do not fill \(-1, -1\)",
+    ),
+    ("negative size", lambda: x.reshape(-2), ValueError, r"reshape: a size is negative in \(-2,\)"),
+    ("zeros", lambda: tg.zeros(2, -1), ValueError, r"zeros: a size is negative in \(2, -1\)"),
+    ("full", lambda: tg.full((-1,), 2), ValueError, r"full: a size is negative"),
+    ("sizes", lambda: tg.ones(2.5), TypeError, r"ones: sizes are ints, not .*2\.5"),
+    ("full size", lambda: tg.full(2.5, 1), TypeError, r"full: sizes are ints"),
+    ("expand", lambda: x.expand(3, 3), ValueError, r"expand: shape \(2, 3\) .*to \(3, 3\)"),
+    ("expand new", lambda: x.expand(-1, 2, 3), ValueError, r"expand: .*\(-1, 2, 3\)"),
+    ("expand less", lambda: x.expand(3), ValueError, r"expand: shape \(2, 3\) .*\(3,\)"),
+    ("cat", lambda: tg.cat([x, row]), ValueError, r"cat: shapes \(2, 3\), \(3,\) must be alike"),
+    (
+        "cat with 0-d",
+        lambda: tg.cat([row, tg.tensor(1.0)]),
+        ValueError,
+        r"cat: shapes \(3,\), \(\)",
+    ),
+    ("cat of 0-d", lambda: tg.cat([tg.tensor(1.0)]), ValueError, "cat: .*at least one axis"),
+    ("stack", lambda: tg.stack([x, row]), ValueError, r"stack: shapes \(2, 3\), \(3,\) must be eq"),
+    # Axes.
+    *(
+        (
+            f"{name} axis",
+            lambda name=name: getattr(x, name)(2),
+            ValueError,
+            rf"^{name}: axis 2 is out",
+        )
+        for name in ("sum", "mean", "amax", "amin", "max", "min", "argmax", "argmin", "squeeze")
+    ),
+    ("axis -3", lambda: x.sum(-3), ValueError, "sum: axis -3 is out of range .* 2 axes"),
+    ("axis of 0-d", lambda: x.sum().sum(1), ValueError, "sum: axis 1 is out of range .* 0 axes"),
+    ("axis twice", lambda: x.sum((0, -2)), ValueError, r"sum: an axis is named twice in \(0, -2\)"),
+    ("axis of a float", lambda: x.sum(1.0), TypeError, "sum: an axis is an int, not float"),
+    ("axis and dim", lambda: x.sum(0, dim=0), TypeError, "sum: axis and dim are the same"),
+    ("argmax of two", lambda: x.argmax((0, 1)), TypeError, "argmax: one axis or none"),
+    ("unsqueeze", lambda: x.unsqueeze(3), ValueError, "unsqueeze: axis 3 is out of range"),
+    ("transpose", lambda: x.transpose(0, 2), ValueError, "transpose: axis 2 is out of range"),
+    ("mT", lambda: row.mT, ValueError, "transpose: axis -2 is out of range .* 1 axes"),
+    ("permute", lambda: x.permute(0), ValueError, r"permute: \(0,\) does not name each of 2 axes"),
+    ("permute twice", lambda: x.permute(0, 0), ValueError, "permute: an axis is named twice"),
+    ("flatten", lambda: x.flatten(1, 0), ValueError, "flatten: start_dim 1 comes after end_dim 0"),
+    ("size", lambda: x.size(2), ValueError, "size: axis 2 is out of range"),
+    ("cat axis", lambda: tg.cat([x], 2), ValueError, "cat: axis 2 is out of range"),
+    ("stack axis", lambda: tg.stack([x], 3), ValueError, "unsqueeze: axis 3 is out of range"),
+    *(
+        (
+            f"{name} of nothing",
+            call,
+            ValueError,
+            rf"^{name}: there is nothing to choose from.*{end}",
+        )
+        for name, call, end in (
+            ("amax", lambda: ones(0).amax(), r"\(0,\)"),
+            ("amin", lambda: ones(2, 0).amin(1), r"axes \(1,\) in shape \(2, 0\)"),
+            ("amax", lambda: ones(0).max(), r"\(0,\)"),
+            ("min", lambda: ones(2, 0).min(1), r"axes \(1,\) in shape \(2, 0\)"),
+            ("argmax", lambda: ones(0).argmax(), r"\(0,\)"),
+            ("argmin", lambda: ones(2, 0).argmin(1), r"\(2, 0\)"),
+        )
+    ),
+    # Indices.
+    ("index", lambda: x[2], IndexError, r"getitem: index 2 is out of .*the shape is \(2, 3\)"),
+    ("indices", lambda: x[0, 0, 0], IndexError, r"getitem: too many .*the shape is \(2, 3\)"),
+    ("array index", lambda: x[[0, 5]], IndexError, r"getitem: index 5 .*the shape is \(2, 3\)"),
+    ("mask", lambda: x[tg.tensor([True])], IndexError, r"getitem: bool.*the shape is \(2, 3\)"),
+    ("float index", lambda: x[1.0], TypeError, r"getitem: float is not an index"),
+    ("float array", lambda: x[np.ones(1)], TypeError, "getitem: an index array .* not float64"),
+    ("str index", lambda: x["a"], TypeError, "getitem: str is not an index"),
+    # Dtypes and types.
+    (
+        "requires_grad",
+        lambda: tg.tensor([1], requires_grad=True),
+        TypeError,
+        r"float .*not int64.*\.fl",
+    ),
+    ("mean", lambda: whole.mean(), TypeError, r"mean: a float dtype .* int64; use \.float\(\)"),
+    ("condition", lambda: tg.where(whole, x, x), TypeError, "where: .*bool, not int64; compare"),
+    ("bounds", lambda: x.clamp(x), TypeError, "clamp: the bounds are numbers.*maximum"),
+    ("no bounds", lambda: x.clamp(), ValueError, "clamp: give min, max or both"),
+    ("logic", lambda: x & x, TypeError, "both: bools or whole numbers .*float32 and float32; comp"),
+    ("not", lambda: ~x, TypeError, "opposite: bools or whole numbers are needed, not float32"),
+    ("bool −", lambda: bools - bools, TypeError, "numpy boolean subtract.* use the"),
+    ("−bool", lambda: -bools, TypeError, "numpy boolean negative.* use the"),
+    ("negative power", lambda: whole**-1, ValueError, r"pow: int64 .*negative powers; .*\.float"),
+    ("powers", lambda: whole ** (whole - 2), ValueError, "pow_tensor: .*negative integer powers"),
+    ("number", lambda: tg.tensor([1], dtype="uint8") + 300, ValueError, "add: 300 .* fit uint8"),
+    ("big", lambda: whole * 2**70, ValueError, "mul: 1180591620717411303424 does not fit int64"),
+    *(
+        (f"add {other!r}", lambda other=other: x + other, TypeError, r"add: .*make one with tensor")
+        for other in ("a", None, [1.0, 2.0, 3.0], 1j)
+    ),
+    ("add left", lambda: [1.0] + x, TypeError, r"add: .*not list; make one with tensor"),  # noqa: RUF005
+    ("matmul list", lambda: x @ [1.0], TypeError, r"matmul: .*not list; make one with tensor"),
+    ("function", lambda: tg.exp([1.0]), TypeError, r"exp: .*not list; make one with tensor"),
+    ("cat types", lambda: tg.cat([x, 1]), TypeError, "cat: a list of Tensors is needed"),
+    ("cat of one", lambda: tg.cat(x), TypeError, "cat: a list of Tensors is needed"),
+    ("cat of none", lambda: tg.cat([]), ValueError, "cat: a list of at least one Tensor"),
+    ("stack of none", lambda: tg.stack([]), ValueError, "stack: a list of at least one Tensor"),
+    # Data.
+    ("ragged", lambda: tg.tensor([[1, 2], [3]]), ValueError, "tensor: .*same length.* ragged"),
+    ("ragged", lambda: tg.tensor([[1.0], 2.0]), ValueError, "tensor: .*ragged"),
+    ("str", lambda: tg.tensor("1"), TypeError, "tensor: numbers are needed, not str"),
+    ("None", lambda: tg.tensor([1, None]), TypeError, "tensor: numbers are needed.* object"),
+    ("complex", lambda: tg.tensor([1j]), TypeError, "tensor: numbers are needed.* complex128"),
+    ("too large", lambda: tg.tensor(2**64), TypeError, "tensor: numbers are needed.* object"),
+    ("uint64", lambda: tg.tensor(2**63), TypeError, "uint64.* is not one of a Tensor's: bool"),
+    ("dtype", lambda: tg.tensor(1, dtype="complex64"), TypeError, "complex64.* not one of a Tens"),
+    ("no dtype", lambda: tg.ones(1).to("number"), TypeError, "number.* not one of a Tensor's"),
+    ("masked", lambda: tg.tensor(np.ma.ones(2)), TypeError, "tensor: a masked array .*fill them"),
+    ("from_numpy", lambda: tg.from_numpy([1]), TypeError, "from_numpy: an array is needed, not li"),
+    ("arange", lambda: tg.arange(0, 1, 0), ValueError, "arange: the step is 0"),
+    ("fit", lambda: tg.tensor([1, 300], dtype="int8"), ValueError, "tensor: .*do not fit int8"),
+    # To Python.
+    ("item", lambda: x.item(), ValueError, r"item: one entry is needed, and the shape is \(2, 3\)"),
+    ("float", lambda: float(x), ValueError, r"item: one entry is needed.*\(2, 3\)"),
+    ("bool", lambda: bool(x), ValueError, r"truth value .* shape \(2, 3\) is ambiguous; .*any\(\)"),
+    ("index of a float", lambda: [1][tg.tensor(0.0)], TypeError, "an integer, not .* float32"),
+]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "match"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
+)
+def test_bad_input(call: Call, error: type[Exception], match: str) -> None:
+    with pytest.raises(error, match=match):
+        call()
+
+
+# Backward, after which no gradient has changed.
+
+
+def graph() -> tuple[list[tg.Tensor], tg.Tensor]:
+    a, b = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    a.grad = tg.tensor(np.array([5.0, 5.0]))
+    h = a * b
+    h.retain_grad()
+    return [a, b, h], h * h
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda y: y.backward(), ValueError, r"backward: .*shape \(2,\) needs a gradient.*\.sum"),
+        (lambda y: y.backward(np.ones(3)), ValueError, r"backward: .*\(3,\) is not .*\(2,\)"),
+        (
+            lambda y: y.backward(np.ones((1, 2))),
+            ValueError,
+            r"backward: .*\(1, 2\) is not .*\(2,\)",
+        ),
+        (lambda y: y.backward(1.0), ValueError, r"backward: .*\(\) is not .*\(2,\)"),
+        (lambda y: y.backward([[1], 2]), ValueError, "ragged"),
+        (lambda y: y.backward("one"), TypeError, "numbers are needed, not str"),
+        (lambda y: y.detach().sum().backward(), RuntimeError, "backward: .*does not require grad"),
+        (lambda y: tg.grad(y, y), ValueError, r"grad: .*shape \(2,\) needs a gradient"),
+        (lambda y: tg.grad(y.sum(), y.detach()), RuntimeError, "grad: .*does not require grad"),
+        (lambda y: tg.grad(y, y, [np.ones(2)] * 2), ValueError, "grad: 1 outputs, but 2 grad_out"),
+    ],
+)
+def test_backward_that_cannot_be(call: Any, error: type[Exception], match: str) -> None:
+    tensors, y = graph()
+    with pytest.raises(error, match=match):
+        call(y)
+    assert [None if t.grad is None else t.grad.tolist() for t in tensors] == [[5, 5], None, None]
+    # And the graph is still there.
+    y.sum().backward()
+    assert [t.grad is None for t in tensors] == [False] * 3

@@ -1,0 +1,204 @@
+"""The command ``fuzz``: its exit statuses, its files, its report."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinygrad_mlp.cli import main
+from tinygrad_mlp.testing import Plan, fuzzing
+from tinygrad_mlp.testing.fuzzing import Failure, load, run_chunk
+from tinygrad_mlp.testing.programs import generate, trace
+
+ROOT = Path(__file__).parent.parent
+COMPLEX = ["--against", "complex"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Failures are saved in the folder that the command runs in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine with a mistake in it, which the command does not know of."""
+    right = fuzzing.answer_of
+    monkeypatch.setattr(fuzzing, "answer_of", lambda mistake: right(("tanh", "factor")))
+
+
+def run(*options: str) -> int:
+    return main(["fuzz", *options])
+
+
+def python(*words: str) -> str:
+    """What Python prints in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(
+        [sys.executable, *words], env=environment, stdout=subprocess.PIPE, check=True,
+        encoding="utf-8",
+    ).stdout  # fmt: skip
+
+
+def test_nothing_found(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    assert run(*COMPLEX, "--examples", "30") == 0
+    out, err = capsys.readouterr()
+    assert "30 programs" in out
+    assert "No difference found." in out
+    assert "against complex" in out
+    assert err == ""
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.usefixtures("wrong")
+def test_a_difference_is_saved_and_replayed(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(*COMPLEX, "--jobs", "1") == 1
+    out = capsys.readouterr().out
+    assert "FOUND: program" in out
+    (saved,) = (folder / "fuzz-failures").iterdir()
+    assert str(saved.relative_to(folder)) in out
+    assert [step.op for step in load(saved).steps] == ["tanh"]
+    # Kept programs come first, and one that fails still is found.
+    assert run(*COMPLEX, "--examples", "1", "--seed", "5") == 1
+    assert "df/dx0" in capsys.readouterr().out
+    assert run(*COMPLEX, "--replay", str(saved)) == 1
+    assert "df/dx0" in capsys.readouterr().out
+    # The script runs by itself, on the package as it is.
+    assert "df/dx0 = " in python(str(saved))
+    # Once the mistake is put right the kept program is no failure any more.
+    monkeypatch.undo()
+    assert run(*COMPLEX, "--replay", str(saved)) == 0
+    assert "no difference" in capsys.readouterr().out
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*COMPLEX, "--examples", "20", "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["programs"], result["seed"], result["failure"]) == (20, 0, None)
+    assert result["coverage"]["ops"]
+
+
+def test_break_shows_each_mistake(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    assert run(*COMPLEX, "--break", "sigmoid") == 1
+    out = capsys.readouterr().out
+    assert out.count("caught by program") == 5
+    assert out.count("made smaller to 1 op, 1 entry") == 5
+    assert list(folder.iterdir()) == []
+
+
+def test_break_of_one_mistake_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*COMPLEX, "--break", "exp:factor", "--json") == 1
+    (result,) = json.loads(capsys.readouterr().out)
+    assert result["break"] == "exp:factor"
+    assert (result["failure"]["ops"], result["failure"]["entries"]) == (1, 1)
+
+
+def test_a_mistake_that_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*COMPLEX, "--break", "sign:sign", "--examples", "50") == 0
+    assert "not caught in 50 programs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--ops", "foo"], "'foo' is not an op; the ops are: add"),
+        (["--break", "foo"], "'foo' is not an op"),
+        (["--break", "exp:foo"], "exp has no mistake 'foo'; it has: sign, factor"),
+        (["--against", "foo"], "'foo' is not an oracle; there are: torch"),
+        (["--replay", "missing.py"], "missing.py"),
+        (["--examples", "0"], "not a whole number from 1"),
+        (["--minutes", "x"], "not a number of minutes"),
+        (["--minutes", "-1"], "not a number of minutes"),
+        (["--order", "3"], "invalid choice"),
+    ],
+)
+def test_what_cannot_run(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit:
+        run(*COMPLEX, *options)
+    out, err = capsys.readouterr()
+    assert exit.value.code == 2
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_file_that_is_no_program(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "x.py").write_text("print('hello')")
+    with pytest.raises(SystemExit) as exit:
+        run(*COMPLEX, "--replay", "x.py")
+    assert exit.value.code == 2
+    assert "x.py: not a program" in capsys.readouterr().err
+
+
+def test_minutes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*COMPLEX, "--minutes", "0.005", "--jobs", "1") == 0
+    assert "No difference found." in capsys.readouterr().out
+
+
+def test_interrupted(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(plan: Plan, start: int, size: int) -> Any:
+        if start:
+            raise KeyboardInterrupt
+        return run_chunk(plan, start, size)
+
+    monkeypatch.setattr(fuzzing, "run_chunk", interrupted)
+    assert run(*COMPLEX, "--examples", "1000") == 130
+    out = capsys.readouterr().out
+    assert "100 programs" in out
+    assert "Interrupted." in out
+
+
+def test_workers_find_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    reports = []
+    for jobs in ("1", "2"):
+        assert run(*COMPLEX, "--examples", "150", "--jobs", jobs, "--json") == 0
+        reports.append(json.loads(capsys.readouterr().out))
+    assert reports[0]["coverage"] == reports[1]["coverage"]
+
+
+def test_an_engine_that_raises_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raising(mistake: Any) -> Any:
+        def answer(program: Any, order: int) -> Any:
+            if any(step.op == "cat" for step in program.steps):
+                raise RuntimeError("no cats")
+            return tape(program, order)
+
+        return answer
+
+    tape = fuzzing.answer_of(None)
+    monkeypatch.setattr(fuzzing, "answer_of", raising)
+    report = fuzzing.fuzz(Plan(), 200)
+    assert report.text == "tinygrad_mlp raised RuntimeError: no cats"
+    assert report.shrunk is not None
+    assert [step.op for step in report.shrunk.steps] == ["cat"]
+
+
+def test_two_layer_programs_are_among_the_examples() -> None:
+    plan = Plan(against=("closed-form",))
+    assert all(len(plan.program(i).steps) == 8 for i in range(5))
+    assert run_chunk(plan, 0, 50)[1] is None
+    assert any(len(Plan().program(i).steps) == 8 for i in range(16))
+
+
+def test_examples_do_not_depend_on_the_process() -> None:
+    code = (
+        "from tinygrad_mlp.testing import Plan; "
+        "print([Plan(seed=3).program(i).to_json() for i in range(5)])"
+    )
+    here = str([Plan(seed=3).program(i).to_json() for i in range(5)])
+    assert python("-c", code).strip() == here
+
+
+def test_failures_are_plain_data() -> None:
+    program = generate(seed=1)
+    assert trace(program).values
+    assert Failure(3, "x0: 1, but 2", program.to_json())._asdict()["example"] == 3

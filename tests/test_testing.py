@@ -1,0 +1,398 @@
+"""The package's own instruments: programs, oracles, checks, and whether they notice mistakes."""
+
+import contextlib
+import io
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_mlp as tg
+from tinygrad_mlp import ops, two_layer
+from tinygrad_mlp.testing import (
+    Plan,
+    Program,
+    Unavailable,
+    check_op,
+    fuzz,
+    generate,
+    gradcheck,
+    gradgradcheck,
+    oracle,
+    shrink,
+    strategies,
+)
+from tinygrad_mlp.testing.fuzzing import run_chunk
+from tinygrad_mlp.testing.mistakes import broken, mistakes
+from tinygrad_mlp.testing.oracles import derivative, difference, tape
+from tinygrad_mlp.testing.programs import (
+    MARGIN,
+    SPECS,
+    Leaf,
+    Step,
+    far_enough,
+    trace,
+)
+from tinygrad_mlp.testing.programs import (
+    two_layer as two_layer_program,
+)
+
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE", "quick") != "quick"
+
+# What these change is only where the derivative does not exist: x ≤ 0 in xʸ. The derivative of
+# sign is 0, with either sign.
+EQUIVALENT = {
+    ("pow_tensor", "argument-x-5"),
+    ("pow_tensor", "argument-y-5"),
+    ("pow_tensor", "argument-y-6"),
+    ("sign", "sign"),
+}
+MISTAKES = [(op, m) for op in ops.TABLE for m in mistakes(op) if (op, m) not in EQUIVALENT]
+# All of them take minutes; the quick run has one of each op.
+CHECKED = MISTAKES if THOROUGH else list({op: (op, m) for op, m in MISTAKES}.values())
+
+
+# Programs.
+
+
+def test_every_row_can_be_in_a_program() -> None:
+    assert ops.TABLE.keys() == SPECS.keys()
+
+
+def test_programs_use_every_op_and_keep_from_kinks() -> None:
+    seen = set()
+    for seed in range(600):
+        program = generate(seed=seed)
+        values = trace(program).values
+        for step in program.steps:
+            seen.add(step.op)
+            xs = [values[i] for i in step.inputs]
+            assert far_enough(SPECS[step.op], xs, step.options)
+            domain = ops.TABLE[step.op].domain
+            if domain is not None and step.op != "clamp":
+                assert np.all(domain(*xs, *step.options.values()))
+    assert seen == ops.TABLE.keys()
+    assert MARGIN > 0
+
+
+@given(strategies.programs())
+def test_programs_survive_json(program: Program) -> None:
+    assert Program.from_json(program.to_json()) == program
+
+
+def test_the_same_seed_gives_the_same_program() -> None:
+    assert generate(seed="1:2") == generate(seed="1:2")
+    assert generate(seed="1:2") != generate(seed="1:3")
+
+
+GOOD: dict[str, Any] = {
+    "format": 1,
+    "leaves": [{"shape": [2], "dtype": "float64", "values": [1.0, 2.0], "requires_grad": True}],
+    "steps": [{"op": "exp", "inputs": [0], "options": {}}],
+    "outputs": [1],
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2},
+        {"outputs": [2]},
+        {"outputs": []},
+        {"outputs": [True]},
+        {"leaves": "x"},
+        {"leaves": [{**GOOD["leaves"][0], "dtype": "object"}]},
+        {"leaves": [{**GOOD["leaves"][0], "values": [1.0]}]},
+        {"leaves": [{**GOOD["leaves"][0], "values": [1.0, math.nan]}]},
+        {"leaves": [{**GOOD["leaves"][0], "dtype": "float32", "values": [1.0, 0.1]}]},
+        {"leaves": [{**GOOD["leaves"][0], "shape": [-1, -2]}]},
+        {"steps": [{"op": "__import__", "inputs": [0], "options": {}}]},
+        {"steps": [{"op": "exp", "inputs": [1], "options": {}}]},
+        {"steps": [{"op": "exp", "inputs": [0, 0], "options": {}}]},
+        {"steps": [{"op": "exp", "inputs": [0], "options": {"p": 2}}]},
+        {"steps": [{"op": "pow", "inputs": [0], "options": {"p": "__import__('os')"}}]},
+        {"steps": [{"op": "getitem", "inputs": [0], "options": {"index": ["exit()"]}}]},
+        {"steps": [{"op": "getitem", "inputs": [0], "options": {"index": [7]}}]},
+        {"steps": [{"op": "expand", "inputs": [0], "options": {"shape": [10**9, 2]}}]},
+        {"steps": [{"op": "cast", "inputs": [0], "options": {"dtype": "ops"}}]},
+        {"steps": [{"op": "sum", "inputs": [0], "options": {"axes": [5], "keepdim": False}}]},
+    ],
+    ids=lambda change: json.dumps(change)[:60],
+)
+def test_programs_from_files_are_validated(change: dict[str, Any]) -> None:
+    Program.from_json(json.dumps(GOOD))
+    with pytest.raises(ValueError, match=r"\w"):
+        Program.from_json(json.dumps({**GOOD, **change}))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "nan", '{"format": 1}', "1"])
+def test_what_is_no_program(text: str) -> None:
+    with pytest.raises(ValueError, match="not a program"):
+        Program.from_json(text)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_scripts_run_and_print_the_gradients(order: int) -> None:
+    for seed in range(40):
+        program = generate(seed=seed)
+        mine = tape(tg)(program, order).quantities
+        script = program.script(order).replace("import torch", "import no_such_library")
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output), np.errstate(all="ignore"):
+            exec(compile(script, "script", "exec"), {})
+        printed = dict(
+            line.split(" = ") for line in output.getvalue().splitlines() if " = " in line
+        )
+        for name, array in mine.items():
+            if printed.get(name, "None") != "None":
+                assert printed[name] == repr(array.tolist())
+
+
+# Shrinking.
+
+
+def test_a_program_shrinks_to_the_one_step_that_matters() -> None:
+    def fails(program: Program) -> bool:
+        return any(step.op == "matmul" for step in program.steps)
+
+    found = next(p for p in (generate(seed=i) for i in range(100)) if len(p.steps) > 4 and fails(p))
+    small = shrink(found, fails)
+    assert [step.op for step in small.steps] == ["matmul"]
+    assert [leaf.values for leaf in small.leaves] == [(1.0,)]
+
+
+def test_numbers_shrink_to_plain_ones() -> None:
+    leaf = Leaf((3,), "float32", (1.7000000476837158, -2.5, 0.0))
+    program = Program((leaf,), (Step("exp", (0,), {}), Step("sin", (1,), {})), (2,))
+    small = shrink(program, lambda p: any(v > 1 for x in p.leaves for v in x.values))
+    assert small.leaves == (Leaf((), "float64", (2.0,)),)
+
+
+# Oracles.
+
+
+@pytest.mark.parametrize(
+    ("f", "exact"),
+    [
+        (math.exp, 1.0),
+        (lambda t: math.sin(1e3 * t), 1e3),
+        (lambda t: 1e9 + t, 1.0),
+        (lambda t: (2 + t) ** 7, 448.0),
+        (lambda t: 1 / (0.1 + t), -100.0),
+        (lambda t: abs(0.001 + t), 1.0),
+        (lambda t: math.tanh(50 * t), 50.0),
+    ],
+)
+def test_finite_differences_know_their_error(f: Callable[[float], float], exact: float) -> None:
+    found, error = derivative(f)
+    assert abs(found - exact) <= 8 * error
+
+
+def test_an_error_estimate_is_large_at_a_kink() -> None:
+    assert derivative(lambda t: max(t, 2 * t))[1] > 1e-3 or derivative(lambda t: abs(t - 1e-9))[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "order", "n"), [("complex", 1, 150), ("complex", 2, 12), ("finite", 1, 25)]
+)
+def test_oracles_agree_with_the_tape(name: str, order: int, n: int) -> None:
+    for seed in range(n):
+        program = generate(seed=seed)
+        with np.errstate(all="ignore"):
+            mine = tape(tg)(program, order).quantities
+            assert difference(program, mine, oracle(name), order) is None
+
+
+@pytest.mark.parametrize("op", ["sigmoid", "tanh"])
+@pytest.mark.parametrize("x", [27.0, -27.0, 9.0, 100.0])
+def test_what_is_lost_where_a_function_saturates_is_rounding(op: str, x: float) -> None:
+    program = Program((Leaf((), "float64", (x,)),), (Step(op, (0,), {}),), (1,))
+    for order in (1, 2):
+        mine = tape(tg)(program, order).quantities
+        assert difference(program, mine, oracle("complex"), order) is None
+
+
+def test_second_derivatives_by_finite_differences_alone() -> None:
+    program = generate(seed=2, ops=["sin", "mul"], most=2, dtypes=["float64"])
+    mine = tape(tg)(program, 2).quantities
+    assert difference(program, mine, oracle("finite"), 2) is None
+
+
+@pytest.mark.parametrize("against", ["closed-form", "complex"])
+def test_two_layer_programs_agree(against: str) -> None:
+    for seed in range(40):
+        program = two_layer_program(Random(seed).randrange)
+        mine = tape(tg)(program, 1).quantities
+        assert difference(program, mine, oracle(against), 1) is None
+
+
+def test_the_closed_form_has_no_other_programs() -> None:
+    with pytest.raises(Unavailable, match="two-layer"):
+        oracle("closed-form").answer(generate(seed=0), 1, None)
+
+
+def test_oracles_that_are_not_there() -> None:
+    with pytest.raises(Unavailable, match="there are: torch, jax"):
+        oracle("tensorflow")
+    from tinygrad_mlp.testing.oracles import needed
+
+    with pytest.raises(Unavailable, match="No is not installed; pip install no-such"):
+        needed("no_such_module", "No", "no-such")
+
+
+# Checks of functions.
+
+
+def test_gradcheck_of_functions_of_several_inputs_and_outputs() -> None:
+    assert gradcheck(lambda x, y: (x @ y, x.sum(), y.exp()), (np.ones((2, 3)), np.ones((3, 1))))
+    assert gradgradcheck(lambda x, y: (x @ y).sigmoid(), (np.ones((2, 3)), np.ones((3, 1))))
+    assert gradcheck(lambda x: x.sum(), np.ones((0, 3)))
+
+
+def test_gradcheck_of_two_layers() -> None:
+    assert gradcheck(two_layer.loss, two_layer.problem(shape=(3, 2, 4, 2), bias="row"))
+
+
+def test_gradcheck_names_what_is_wrong() -> None:
+    wrong = tg.op(lambda x, y: x * y, lambda g, y: g * y, lambda g, x: g * x * x)
+    with pytest.raises(AssertionError, match=r"by input 1\[0\] is 9.0, but by .* 3.0"):
+        gradcheck(wrong, ([3.0], [2.0]))
+
+
+def test_gradgradcheck_finds_a_vjp_that_cannot_be_differentiated() -> None:
+    lazy = tg.op(
+        lambda x: x**3, lambda g, x: g * 3 * (x.detach() if hasattr(x, "detach") else x) ** 2
+    )
+    assert gradcheck(lazy, [2.0])
+    with pytest.raises(AssertionError, match="second gradient"):
+        gradgradcheck(lazy, [2.0])
+
+
+def test_gradcheck_at_a_kink() -> None:
+    with pytest.raises((ValueError, AssertionError), match="finite differences"):
+        gradcheck(lambda x: x.relu(), 0.0)
+
+
+# Checks of ops.
+
+
+@pytest.mark.parametrize("op", ops.TABLE)
+def test_rows(op: str) -> None:
+    check_op(op, examples=40 if THOROUGH else 4)
+
+
+def test_own_ops() -> None:
+    check_op(tg.op(lambda x, y: x * y, lambda g, y: g * y, lambda g, x: g * x, broadcasts=True))
+    check_op(tg.op(np.log, lambda g, x: g / x, domain=lambda x: x > 0))
+    check_op(lambda x: (x @ x).sum(), np.eye(2) + 1)
+
+
+@pytest.mark.parametrize(
+    ("op", "message"),
+    [
+        (tg.op(np.sin, lambda g, x: g * tg.sin(x)), "VJP: the gradient by input 0 is"),
+        (tg.op(np.exp, lambda g: g), "VJP"),
+        (
+            tg.op(lambda x, y: x - y, lambda g: g, lambda g: g, broadcasts=True),
+            "the gradient by input 1",
+        ),
+    ],
+)
+def test_own_ops_that_are_wrong(op: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_op(op)
+
+
+def test_check_op_of_what_it_cannot_check() -> None:
+    with pytest.raises(ValueError, match="'foo' is not an op"):
+        check_op("foo")
+    with pytest.raises(ValueError, match="give the inputs of a plain function"):
+        check_op(lambda x: x)
+
+
+# Mistakes.
+
+
+def test_every_op_has_mistakes() -> None:
+    assert all(mistakes(op) for op in ops.TABLE)
+    kinds = {m.partition("-")[0] for _, m in MISTAKES}
+    assert kinds == {"sign", "factor", "argument", "transpose", "unbroadcast", "swapped"}
+
+
+def test_a_broken_copy_leaves_the_package_alone() -> None:
+    lib = broken("mul", "sign-x")
+    for package, slope in ((lib, -3), (tg, 3)):
+        x = package.tensor(2.0, requires_grad=True)
+        assert package.grad(x * 3, x)[0].item() == slope
+
+
+@pytest.mark.parametrize(("op", "mistake"), CHECKED)
+def test_check_op_reports_every_mistake(op: str, mistake: str) -> None:
+    with pytest.raises(AssertionError, match=op):
+        check_op(op, library=broken(op, mistake))
+
+
+@pytest.mark.parametrize(("op", "mistake"), CHECKED)
+def test_the_fuzzer_reports_every_mistake(op: str, mistake: str) -> None:
+    order = 2 if (op, mistake) == ("pow_tensor", "argument-x-4") else 1
+    plan = Plan(ops=(op,) if order == 2 else Plan.ops, mistake=(op, mistake), order=order)
+    assert any(run_chunk(plan, start, 100)[1] for start in range(0, 600, 100))
+
+
+@pytest.mark.parametrize(("op", "mistake"), sorted(EQUIVALENT))
+def test_the_other_mistakes_change_nothing(op: str, mistake: str) -> None:
+    check_op(op, library=broken(op, mistake), examples=5)
+
+
+def test_a_mistake_is_shown_in_the_smallest_program() -> None:
+    report = fuzz(Plan(mistake=("matmul", "transpose-x")))
+    assert report.shrunk is not None
+    steps, entries = report.shrunk.size
+    assert steps == 1
+    assert entries <= 2
+
+
+# Strategies.
+
+
+@given(strategies.broadcastable_shapes(3))
+def test_shapes_broadcast(shapes: Any) -> None:
+    np.broadcast_shapes(*shapes)
+
+
+@given(strategies.tensors(dtype=np.float32, special=True))
+def test_tensors_are_finite_leaves(x: tg.Tensor) -> None:
+    assert x.requires_grad
+    assert x.dtype == np.float32
+    assert np.isfinite(x.detach().numpy()).all()
+
+
+@given(strategies.two_layer_problems())
+def test_two_layer_problems_run(problem: Any) -> None:
+    with np.errstate(all="ignore"):
+        two_layer.loss(*problem).backward()
+    assert all(t.grad.shape == t.shape for t in problem)
+
+
+def test_the_package_does_not_import_hypothesis() -> None:
+    code = (
+        "import sys, tinygrad_mlp, tinygrad_mlp.testing; "
+        "assert not {'hypothesis', 'torch'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@given(st.data())
+def test_programs_of_some_ops_only(data: st.DataObject) -> None:
+    program = data.draw(strategies.programs(ops=["exp", "sum"], most=3))
+    assert {step.op for step in program.steps} <= {"exp", "sum"}
+    assert len(program.steps) <= 3

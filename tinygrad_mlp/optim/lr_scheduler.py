@@ -1,0 +1,108 @@
+"""Schedules of the learning rate: PyTorch's ``torch.optim.lr_scheduler``.
+
+>>> import tinygrad_mlp as tg
+>>> optimiser = tg.optim.SGD([tg.zeros(1, requires_grad=True)], lr=1.0)
+>>> schedule = tg.optim.lr_scheduler.StepLR(optimiser, step_size=2, gamma=0.5)
+>>> for epoch in range(4):
+...     optimiser.step()  # for each batch, then once an epoch:
+...     schedule.step()
+>>> schedule.get_last_lr()
+[0.25]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import cos, pi
+from typing import Any
+
+__all__ = ["CosineAnnealingLR", "ExponentialLR", "LRScheduler", "StepLR"]
+
+
+class LRScheduler:
+    """What schedules share; a subclass says in ``next`` what the rate of a group becomes.
+
+    Each step changes the rate that is there, so that several schedules can act on one optimiser.
+    """
+
+    def __init__(self, optimizer: Any) -> None:
+        if not hasattr(optimizer, "param_groups"):
+            raise TypeError(
+                f"{type(self).__name__}: an optimiser is needed, not {type(optimizer).__name__}"
+            )
+        self.optimizer = optimizer
+        self.last_epoch = 0
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
+
+    def next(self, lr: float, base: float) -> float:
+        """The rate of epoch ``last_epoch``, from that of the epoch before."""
+        raise NotImplementedError
+
+    def step(self) -> None:
+        """Go on to the next epoch."""
+        self.last_epoch += 1
+        for group, base in zip(self.optimizer.param_groups, self.base_lrs):
+            group["lr"] = self.next(group["lr"], base)
+
+    def get_last_lr(self) -> list[float]:
+        """The rate of each group."""
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that it knows, but for the optimiser."""
+        return {k: v for k, v in self.__dict__.items() if k != "optimizer"}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what ``state_dict`` gave; ValueError if another kind of schedule gave it."""
+        if state_dict.keys() != self.state_dict().keys():
+            raise ValueError(
+                f"{type(self).__name__}: the state of a schedule has {sorted(self.state_dict())}, "
+                f"not {sorted(state_dict)}"
+            )
+        self.__dict__.update(state_dict)
+
+
+class StepLR(LRScheduler):
+    """The rate times gamma, every ``step_size`` epochs."""
+
+    def __init__(self, optimizer: Any, step_size: int, gamma: float = 0.1) -> None:
+        super().__init__(optimizer)
+        if step_size < 1:
+            raise ValueError(f"StepLR: step_size is 1 or more, not {step_size}")
+        self.step_size, self.gamma = step_size, gamma
+
+    def next(self, lr: float, base: float) -> float:
+        """The rate of epoch ``last_epoch``."""
+        return lr if self.last_epoch % self.step_size else lr * self.gamma
+
+
+class ExponentialLR(LRScheduler):
+    """The rate times gamma, every epoch."""
+
+    def __init__(self, optimizer: Any, gamma: float) -> None:
+        super().__init__(optimizer)
+        self.gamma = gamma
+
+    def next(self, lr: float, base: float) -> float:
+        """The rate of epoch ``last_epoch``."""
+        return lr * self.gamma
+
+
+class CosineAnnealingLR(LRScheduler):
+    """From the first rate to ``eta_min`` in ``T_max`` epochs, along half a period of a cosine."""
+
+    def __init__(self, optimizer: Any, T_max: int, eta_min: float = 0.0) -> None:
+        super().__init__(optimizer)
+        if T_max < 1:
+            raise ValueError(f"CosineAnnealingLR: T_max is 1 or more, not {T_max}")
+        self.T_max, self.eta_min = T_max, eta_min
+
+    def next(self, lr: float, base: float) -> float:
+        """The rate of epoch ``last_epoch``."""
+        t = self.last_epoch
+        if (t - 1 - self.T_max) % (2 * self.T_max) == 0:
+            return lr + (base - self.eta_min) * (1 - cos(pi / self.T_max)) / 2
+        above = (1 + cos(pi * t / self.T_max)) / (1 + cos(pi * (t - 1) / self.T_max))
+        return above * (lr - self.eta_min) + self.eta_min

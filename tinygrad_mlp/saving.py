@@ -1,0 +1,199 @@
+"""Saving Tensors and loading them: the safetensors format, in which nothing can be executed.
+
+A file is the length of a header, 8 bytes; the header, which is JSON and says of each Tensor its
+dtype, its shape and where its bytes are; and the bytes. What else there is to save, such as the
+epoch, is JSON in the header's ``__metadata__``, beside a SHA-256 of all of it. Files of Tensors
+alone go back and forth between this package and others that know the format.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from hashlib import sha256
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .tensor import Tensor, wrap
+
+__all__ = ["load", "save"]
+
+DTYPES = {
+    "BOOL": "?", "U8": "u1", "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8",
+    "F16": "<f2", "F32": "<f4", "F64": "<f8",
+}  # fmt: skip
+NAMES = {np.dtype(code): name for name, code in DTYPES.items()}
+LONGEST = 100_000_000  # bytes of a header, as other readers have it
+OURS = "tinygrad_mlp"
+PLAIN = (bool, int, float, str, type(None))
+
+
+def save(obj: Any, path: str | os.PathLike[str]) -> None:
+    """Write Tensors, arrays, numbers, text, and lists, tuples and dicts of them, to a file.
+
+    The file is there in full or not at all: what was there before is replaced in one move, once
+    everything is on the disk. Tuples come back as lists, arrays as Tensors; keys are text or ints.
+
+    TypeError for what cannot be saved; OSError where the file cannot be written.
+
+    >>> import tempfile, tinygrad_mlp as tg
+    >>> net = tg.nn.Linear(2, 1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tg.save({"net": net.state_dict(), "epoch": 3}, f"{folder}/net.safetensors")
+    ...     loaded = tg.load(f"{folder}/net.safetensors")
+    >>> net.load_state_dict(loaded["net"])
+    Misfits(missing_keys=[], unexpected_keys=[])
+    """
+    arrays: dict[str, ndarray] = {}
+    tree = flattened(obj, "", arrays)
+    header: dict[str, Any] = {}
+    chunks: list[Any] = []
+    at = 0
+    for name, array in arrays.items():
+        array = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(array.shape)
+        header[name] = {
+            "dtype": NAMES[array.dtype],
+            "shape": list(array.shape),
+            "data_offsets": [at, at + array.nbytes],
+        }
+        chunks.append(array.reshape(-1).view(np.uint8).data)
+        at += array.nbytes
+    described = json.dumps(tree)
+    meta = {"format": OURS, "tree": described, "sha256": digest(header, described, chunks)}
+    text = json.dumps({"__metadata__": meta, **header}, ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    replace_file(Path(path), [len(text).to_bytes(8, "little"), text, *chunks])
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """What ``save`` wrote; of a safetensors file from elsewhere, a dict of Tensors by name.
+
+    Nothing in a file is ever executed. ValueError where it is truncated, was changed since it was
+    saved, or is not such a file at all; OSError where it cannot be read.
+    """
+    try:
+        return parsed(Path(path).read_bytes())
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        why = str(error) if type(error) is ValueError else "its header is not a safetensors header"
+        raise ValueError(f"load: {path}: {why}; nothing was loaded") from None
+
+
+def flattened(value: Any, name: str, arrays: dict[str, ndarray]) -> Any:
+    """A value as JSON, in which {"tensor": name} stands for each of the arrays."""
+    if isinstance(value, Tensor):
+        value = value.detach().numpy()
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, ndarray):
+        if value.dtype.newbyteorder("<") not in NAMES:
+            raise TypeError(f"save: {name or 'the array'} has the dtype {value.dtype}")
+        key = name or "tensor"
+        if key in arrays or key == "__metadata__":
+            key = next(k for k in (f"{key}#{i}" for i in range(len(arrays) + 1)) if k not in arrays)
+        arrays[key] = value
+        return {"tensor": key}
+    if isinstance(value, PLAIN):
+        return value
+    if isinstance(value, (list, tuple)):
+        parts = [flattened(v, f"{name}.{i}".lstrip("."), arrays) for i, v in enumerate(value)]
+        return {"list": parts}
+    if isinstance(value, dict):
+        for key in value:
+            if type(key) not in (str, int):
+                raise TypeError(f"save: a key is text or an int, not {type(key).__name__}")
+        items = [[k, flattened(v, f"{name}.{k}".lstrip("."), arrays)] for k, v in value.items()]
+        return {"dict": items}
+    raise TypeError(
+        f"save: {name or 'this'} is a {type(value).__name__}; what can be saved are Tensors, "
+        "arrays, numbers, text, None, and lists and dicts of them: of a Module its state_dict()"
+    )
+
+
+def parsed(data: bytes) -> Any:
+    size = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or size > min(LONGEST, len(data) - 8):
+        raise ValueError("it is truncated, or not a safetensors file")
+    try:
+        header = json.loads(data[8 : 8 + size].decode())
+    except ValueError:
+        raise ValueError("it is not a safetensors file, or damaged") from None
+    if not isinstance(header, dict):
+        raise ValueError("it is not a safetensors file")
+    meta = header.pop("__metadata__", {})
+    body = memoryview(data)[8 + size :]
+    arrays = {}
+    at = 0
+    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        start, end = entry["data_offsets"]
+        shape = tuple(entry["shape"])
+        if entry["dtype"] not in DTYPES:
+            raise ValueError(f"{name} has the dtype {entry['dtype']}, which a Tensor cannot have")
+        dtype = np.dtype(DTYPES[entry["dtype"]])
+        if any(type(n) is not int or n < 0 for n in shape):
+            raise ValueError(f"{name} has the shape {shape}")
+        if start != at or end - start != prod(shape) * dtype.itemsize:
+            raise ValueError(f"the place of {name} does not fit its shape {shape}")
+        if end > len(body):
+            raise ValueError("it is truncated")
+        raw = np.frombuffer(body[start:end], np.uint8)
+        if dtype.kind == "b" and raw.max(initial=0) > 1:
+            raise ValueError(f"{name} has entries that are neither true nor false")
+        array = raw.copy().view(dtype).reshape(shape)
+        arrays[name] = array.astype(dtype.newbyteorder("="), copy=False)
+        at = end
+    if at != len(body):
+        raise ValueError("it is longer than its header says")
+    if meta.get("format") != OURS and not {"tree", "sha256"} & meta.keys():
+        return {name: wrap(array) for name, array in arrays.items()}
+    if meta["format"] != OURS or meta["sha256"] != digest(header, meta["tree"], [body]):
+        raise ValueError("it was damaged or changed since it was saved")
+    return unflattened(json.loads(meta["tree"]), arrays)
+
+
+def unflattened(tree: Any, arrays: dict[str, ndarray]) -> Any:
+    if not isinstance(tree, dict):
+        return tree
+    ((kind, content),) = tree.items()
+    if kind == "tensor":
+        return wrap(arrays[content])
+    if kind == "list":
+        return [unflattened(part, arrays) for part in content]
+    return {key: unflattened(part, arrays) for key, part in content}
+
+
+def digest(header: dict[str, Any], tree: str, chunks: list[Any]) -> str:
+    found = sha256(json.dumps([header, tree], sort_keys=True).encode())
+    for chunk in chunks:
+        found.update(chunk)
+    return found.hexdigest()
+
+
+def replace_file(path: Path, chunks: list[Any]) -> None:
+    """Write a file such that at each moment either the old one is there or the new one."""
+    # In the same folder, since a move between file systems is not one step.
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with open(handle, "wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp lets only the owner read it; open() would have given what the umask leaves.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
