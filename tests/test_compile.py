@@ -772,7 +772,6 @@ def test_inside_another_function_that_is_differentiated() -> None:
 # What the tape itself has to do for that.
 
 
-@pytest.mark.xfail(reason="float64 instead of float32 while the tape traces", strict=True)
 def test_functions_of_whole_numbers() -> None:
     n = np.arange(1, 5)
     for function in (lambda n: n / 2, lambda n: n.exp(), lambda n: n.sqrt(), lambda n: n / (n + 1)):
@@ -780,13 +779,11 @@ def test_functions_of_whole_numbers() -> None:
         assert_equal(step(n + 1), plain(function(tg.tensor(n + 1))))
 
 
-@pytest.mark.xfail(reason="np.positive has no bools", raises=TypeError, strict=True)
 def test_a_detached_mask() -> None:
     function = lambda x: tg.where((x > 0).detach(), x, 0.0).sum()  # noqa: E731
     assert_equal(tg.compile(function)(X), by_tape(function, [X]))
 
 
-@pytest.mark.xfail(reason="backward puts the traced values' gradients in .grad", strict=True)
 def test_backward_inside_is_compiled_or_refused() -> None:
     def function(x: Any) -> Any:
         (x * x).sum().backward()

@@ -99,7 +99,10 @@ def test_functions_of_the_package_in_a_vjp() -> None:
         assert d.tolist() == [1, 4]
         (d,) = tg.grad(twice(x), x, np.ones(2), create_graph=create_graph)
         assert d.tolist() == [2, 2]
-        assert type(d) is tg.Tensor
+        y = x * 1
+        last = ramp(y)  # whose cotangent is added to a sum of two arrays
+        (d,) = tg.grad(y * 2 + y * 3 + last, x, np.ones(2), create_graph=create_graph)
+        assert d.tolist() == [5, 6]
 
 
 def test_a_vjp_that_is_a_constant() -> None:
@@ -109,6 +112,9 @@ def test_a_vjp_that_is_a_constant() -> None:
     (d,) = tg.grad(count(x) + (x * x).sum(), x, create_graph=True)
     assert d.tolist() == [3, 5]
     assert tg.grad(d.sum(), x)[0].tolist() == [2, 2]
+    p, q = leaf(np.ones((2, 2))), leaf(np.eye(2))
+    (d,) = tg.grad(count(p @ q), p, create_graph=True)
+    assert tg.grad(d.sum(), q)[0].tolist() == [[2, 2], [2, 2]]
 
 
 def test_numpys_ufuncs() -> None:

@@ -69,8 +69,8 @@ def unary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
     def function(self: Tensor, options: Options = ()) -> Tensor:
         x = self._array
         node = self._node
-        if node is None and op in REAL and x.dtype.kind != "f":
-            x = x.astype(FLOAT)
+        if (node is None or not node.edges) and op in REAL and x.dtype.kind != "f":
+            return function(self.float(), options)
         out = op.forward(x, *options) if options else op.forward(x)
         if type(out) is not ndarray:
             out = np.asarray(out)
@@ -87,6 +87,7 @@ def unary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
 
 def binary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
     pick_x, pick_y = op.picks
+    real = op in REAL
 
     def function(self: Any, other: Any) -> Tensor:
         if type(self) is not Tensor or type(other) is not Tensor:
@@ -97,6 +98,8 @@ def binary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
             self, other = agree(op, self, other)
             x = self._array
             y = other._array
+        if real and x.dtype.kind != "f":
+            return function(self.float(), other.float())
         try:
             out = op.forward(x, y)
         except ValueError as error:
@@ -118,8 +121,6 @@ def binary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
             else:
                 edges = ((m, 0, pick_x(values)), (n, 1, pick_y(values)))
             made = record(op, (m, n), edges, out.shape)
-        elif op is ops.div and x.dtype.kind != "f":
-            out = out.astype(FLOAT)
         return wrap(out, made)
 
     function.__name__ = op.name
@@ -374,6 +375,10 @@ class Tensor:
         >>> x.grad
         tensor([2., 4.])
         """
+        if is_tracing.get():
+            raise RuntimeError(
+                "backward: a compiled program has no .grad to leave gradients in; use grad()"
+            )
         root = root_of(self, "backward")
         start = {root: seed(self, gradient, create_graph, "backward")}
         gradients, passed = walk(start, lift=lift if create_graph else None)
