@@ -145,25 +145,26 @@ def with_torch() -> Oracle:
     torch: Any = needed("torch", "PyTorch", "torch")
     torch.set_num_threads(1)
 
+    def own(array: Any) -> Any:
+        # PyTorch warns of a read-only array, such as one that was broadcast.
+        return torch.from_numpy(np.array(array))
+
     def answer(program: Program, order: int = 1, jitter: Any = None) -> Answer:
         if order > 1 and exponent_0(program):
             raise Unavailable("PyTorch's second derivatives of x**y are wrong where y is 0")
         if jitter is not None:
             # In float32, rounding would hide what the disturbance does.
             jitter = Jitter(program, jitter)
-            jitter.convert = torch.from_numpy
+            jitter.convert = own
             program = widened(program)
-        leaves = [
-            torch.from_numpy(leaf.array()).requires_grad_(leaf.requires_grad)
-            for leaf in program.leaves
-        ]
+        leaves = [own(leaf.array()).requires_grad_(leaf.requires_grad) for leaf in program.leaves]
         return tape_answer(
             torch,
             torch.autograd.grad,
             program,
             order,
             leaves,
-            torch.from_numpy,
+            own,
             # PyTorch has Tensors of zeros without memory, which only force makes arrays of.
             lambda t: t.detach().numpy(force=True),
             None,
