@@ -37,12 +37,35 @@ def experiment(parser: ArgumentParser) -> Run:
     rounding can explain. The exit status is 0 if all agree, 1 if any does not,
     and 2 for options that make no sense.
     """
-    problem_options(parser, (100, 1, 20, 1), "float32")
+    parser.add_argument("--seed", type=seed, default=0, help="of the random numbers (0)")
+    parser.add_argument(
+        "--shape",
+        type=size,
+        nargs=4,
+        default=(100, 1, 20, 1),
+        metavar=("N", "D", "H", "O"),
+        help="rows, inputs, hidden units, outputs (100 1 20 1)",
+    )
+    parser.add_argument(
+        "--bias",
+        choices=("full", "row", "vector", "scalar"),
+        default="full",
+        help="shapes of b1 and b2: N×H and N×O, 1×H and 1×O, H and O, or one number (full)",
+    )
+    parser.add_argument(
+        "--dtype", choices=("float32", "float64"), default="float32", help="(float32)"
+    )
     parser.add_argument("--full", action="store_true", help="every figure, not the first few")
     parser.add_argument("--json", action="store_true", help="as JSON, each array row by row")
 
     def run(options: Namespace) -> int:
-        check_shape(parser, options)
+        n, d, h, o = options.shape
+        for rows, columns in ((n, d), (n, o), (d, h), (h, o), (n, h)):
+            if rows * columns > LARGEST:
+                parser.error(
+                    f"argument --shape: {rows}×{columns} is too large a matrix; "
+                    f"choose sizes that give at most {LARGEST} entries"
+                )
         try:
             result = compared(options.seed, tuple(options.shape), options.bias, options.dtype)
         except MemoryError:
@@ -166,65 +189,6 @@ def size(word: str) -> int:
     return int(word)
 
 
-def problem_options(
-    parser: ArgumentParser, shape: tuple[int, int, int, int], dtype: str
-) -> None:
-    """The options of a command that makes a problem of its own, with these defaults."""
-    parser.add_argument("--seed", type=seed, default=0, help="of the random numbers (0)")
-    parser.add_argument(
-        "--shape",
-        type=size,
-        nargs=4,
-        default=shape,
-        metavar=("N", "D", "H", "O"),
-        help=f"rows, inputs, hidden units, outputs ({' '.join(map(str, shape))})",
-    )
-    parser.add_argument(
-        "--bias",
-        choices=("full", "row", "vector", "scalar"),
-        default="full",
-        help="shapes of b1 and b2: N×H and N×O, 1×H and 1×O, H and O, or one number (full)",
-    )
-    parser.add_argument("--dtype", choices=("float32", "float64"), default=dtype, help=f"({dtype})")
-
-
-def check_shape(parser: ArgumentParser, options: Namespace) -> None:
-    n, d, h, o = options.shape
-    for rows, columns in ((n, d), (n, o), (d, h), (h, o), (n, h)):
-        if rows * columns > LARGEST:
-            parser.error(
-                f"argument --shape: {rows}×{columns} is too large a matrix; "
-                f"choose sizes that give at most {LARGEST} entries"
-            )
-
-
-def derive(parser: ArgumentParser) -> Run:
-    """Print the gradients of the two-layer network as formulas.
-
-    The formulas are what the VJPs did, simplified. Each is also computed, as
-    NumPy source and from random data, and compared with the tape's gradient.
-    The exit status is 0 if all agree, 1 if any differs by more than rounding
-    can explain, and 2 for options that make no sense.
-    """
-    problem_options(parser, (10, 4, 5, 3), "float64")
-    parser.add_argument("--expand", action="store_true", help="without the names h_s and Y_p")
-    parser.add_argument("--steps", action="store_true", help="each use of the chain rule")
-    parser.add_argument("--latex", action="store_true", help="in LaTeX too")
-    parser.add_argument("--numpy", action="store_true", help="as NumPy source too")
-    parser.add_argument("--json", action="store_true", help="all of that as JSON")
-
-    def run(options: Namespace) -> int:
-        from .formulas.command import command
-
-        check_shape(parser, options)
-        try:
-            return command(options)
-        except MemoryError:
-            parser.error("this --shape needs more memory than there is; choose a smaller one")
-
-    return run
-
-
 def fuzz(parser: ArgumentParser) -> Run:
     """Check the gradients of random programs against other libraries.
 
@@ -300,7 +264,7 @@ def duration(word: str) -> float:
 
 
 COMMANDS: dict[str, Callable[[ArgumentParser], Run]] = {
-    command.__name__: command for command in (experiment, derive, fuzz)
+    command.__name__: command for command in (experiment, fuzz)
 }
 DEFAULT = "experiment"
 

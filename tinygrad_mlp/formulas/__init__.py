@@ -65,13 +65,9 @@ class Formula:
         """The right-hand side in LaTeX, for math mode, under amsmath."""
         return Latex(self._reader.names).write(self._term)
 
-    @property
-    def latex_lines(self) -> list[tuple[str, str]]:
-        """The formula and the definitions of the names in it, both sides of each in LaTeX."""
-        return self._lines(Latex(self._reader.names), self._left[1])
-
     def _repr_latex_(self) -> str:
-        rows = r" \\ ".join(f"{left} &= {right}" for left, right in self.latex_lines)
+        lines = self._lines(Latex(self._reader.names), self._left[1])
+        rows = r" \\ ".join(f"{x} &= {y}" for x, y in lines)
         return rf"$\displaystyle \begin{{aligned}} {rows} \end{{aligned}}$"
 
     def _lines(self, notation: Notation, left: str) -> list[tuple[str, str]]:
