@@ -6,9 +6,9 @@ import builtins
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from math import prod
-from sys import getrefcount
 from threading import Lock
 from typing import Any, NamedTuple
+from weakref import ref
 
 import numpy as np
 from numpy import ndarray
@@ -56,6 +56,7 @@ REAL = frozenset({
 
 # Held while gradients are added to .grad, which threads that share leaves may do at once.
 commit = Lock()
+registry = Lock()  # held while a family forgets those that are dead
 
 
 # From an op to the function of Tensors that computes it and records it. ``apply`` is the general
@@ -202,7 +203,7 @@ class Tensor:
     _constant: Constant | None  # what the tape knows of it where there is no node
     # These are set only where they say something, so that ops need not set them:
     _family: Family  # which Tensors PyTorch would keep in the same memory
-    _source: tuple[Tensor, Op, Options]  # of which of them this is a view, and how
+    _source: tuple[Tensor, Op, Options]  # what this is a view of, and how
     _parameter: builtins.bool  # that it is an nn.Parameter
 
     def __init__(self, data: Any, dtype: DTypeLike | None = None) -> None:
@@ -338,9 +339,7 @@ class Tensor:
     @property
     def data(self) -> Tensor:
         """The value off the tape; changed in place or assigned to, it is the value here too."""
-        if is_tracing.get():
-            return self.detach()
-        return related(wrap(self._array), self, ops.detached)
+        return self.detach()
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -349,7 +348,7 @@ class Tensor:
                 f"data: shape {value.shape} and dtype {value.dtype} do not fit a Tensor of shape "
                 f"{self.shape} and dtype {self.dtype}"
             )
-        if not is_view(value, self, ops.detached):
+        if not is_same_memory(value, self):  # or it is the end of x.data += 1
             with no_grad():
                 become(self, value)
 
@@ -560,19 +559,19 @@ class Tensor:
     # In place: these give the Tensor a new array, so that a tape that holds the old one keeps it.
 
     def __iadd__(self, other: Any) -> Tensor:  # type: ignore[misc]
-        return become(self, self + other, other)
+        return become(self, self + other)
 
     def __isub__(self, other: Any) -> Tensor:  # type: ignore[misc]
-        return become(self, self - other, other)
+        return become(self, self - other)
 
     def __imul__(self, other: Any) -> Tensor:  # type: ignore[misc]
-        return become(self, self * other, other)
+        return become(self, self * other)
 
     def __itruediv__(self, other: Any) -> Tensor:  # type: ignore[misc]
-        return become(self, self / other, other)
+        return become(self, self / other)
 
     def __ipow__(self, other: Any) -> Tensor:
-        return become(self, self**other, other)
+        return become(self, self**other)
 
     add_, sub_, mul_, div_, pow_ = __iadd__, __isub__, __imul__, __itruediv__, __ipow__
 
@@ -581,9 +580,9 @@ class Tensor:
         entries = indexable(index)
         if not isinstance(value, Tensor):
             value = constant(value, self.dtype, "setitem")
-        elif ndarray not in map(type, entries) and is_view(value, self, ops.getitem, entries):
+        elif getattr(value, "_source", (None,))[0] is self and is_same_memory(value, self[index]):
             return  # As x[0] += 1 ends, after the part has been changed in place.
-        become(self, with_part(self, entries, value), value)
+        become(self, with_part(self, entries, value))
 
     def zero_(self) -> Tensor:
         """Set every entry to 0."""
@@ -597,7 +596,7 @@ class Tensor:
         """Take over the values of another Tensor, array or number, broadcast to this shape."""
         if not isinstance(other, Tensor):
             other = constant(other, self.dtype, "copy_")
-        return become(self, other.expand(self.shape).to(self.dtype), other)
+        return become(self, other.expand(self.shape).to(self.dtype))
 
     # Comparison, entry by entry: bool Tensors, off the tape.
 
@@ -842,16 +841,19 @@ class Tensor:
         fits = all(m in (1, n) for m, n in zip(old, shape, strict=False))
         if new_axes < 0 or -1 in to[:new_axes] or not fits:
             raise ValueError(f"expand: shape {self.shape} does not broadcast to {to}")
-        return related(expand(self, (shape,)), self)
+        return related(expand(self, (shape,)), self, ops.expand, shape)
 
     broadcast_to = expand
 
     def __getitem__(self, index: Any) -> Tensor:
         entries = indexable(index)
         try:
-            return related(getitem(self, (entries,)), self, ops.getitem, entries)
+            part = getitem(self, (entries,))
         except IndexError as error:
             raise IndexError(f"getitem: {error}; the shape is {self.shape}") from None
+        if part._array.ndim == 0 and set(map(type, entries)) == {builtins.int}:
+            part._array = self._array[(*entries, ...)]  # which is a view, and x[entries] a copy
+        return related(part, self, ops.getitem, entries)
 
     # Of another dtype.
 
@@ -1069,24 +1071,43 @@ def indexable(index: Any) -> Options:
 
 
 # Changes in place. In PyTorch a view, a part and a detached Tensor lie in the memory of the Tensor
-# they were made from, so that a change of one is a change of all. Here each Tensor has a value of
-# its own. So that nothing differs silently, those that would share memory hold one Family, whose
-# reference count tells how many of them live; ``become`` changes all it can find, and refuses if
-# that is not all.
+# they were made from, so that a change of one is a change of all. Here too they share an array, but
+# nothing writes into it. What changes one of them copies it, and moves all that live to the copy.
 
 
 class Family:
-    """Tensors that PyTorch would keep in the same memory: each holds it, and nothing else does."""
+    """Those Tensors that PyTorch would keep in the same memory."""
 
-    __slots__ = ()
+    __slots__ = ("full", "members")
+
+    def __init__(self, first: Tensor) -> None:
+        self.members = [ref(first)]
+        self.full = 64
+
+    def forget_the_dead(self) -> None:
+        with registry:
+            # One by one from the end, since another thread may be adding one there.
+            for i in range(len(self.members) - 1, -1, -1):
+                if self.members[i]() is None:
+                    del self.members[i]
+            self.full = 2 * len(self.members) + 64
+
+    def living(self) -> list[Tensor]:
+        found = (r() for r in tuple(self.members))
+        return [member for member in found if member is not None and member._family is self]
 
 
 def related(made: Tensor, x: Tensor, op: Op | None = None, *options: Any) -> Tensor:
-    """A Tensor made from another, of whose family it is if it is a view of the same memory."""
+    """A Tensor made from another, of whose family it is if it lies in the same memory."""
     if owner(made._array) is owner(x._array):
-        if not hasattr(x, "_family"):
-            x._family = Family()
-        made._family = x._family
+        try:
+            family = x._family
+        except AttributeError:
+            family = x._family = Family(x)
+        made._family = family
+        family.members.append(ref(made))
+        if len(family.members) > family.full:
+            family.forget_the_dead()
         if op is not None:
             made._source = (x, op, options)
     return made
@@ -1098,7 +1119,7 @@ def owner(array: ndarray) -> ndarray:
     return array
 
 
-def lineage(x: Any) -> list[Tensor]:
+def lineage(x: Tensor) -> list[Tensor]:
     """A view, what it is a view of, and so on."""
     found = [x]
     while hasattr(found[-1], "_source"):
@@ -1106,28 +1127,8 @@ def lineage(x: Any) -> list[Tensor]:
     return found
 
 
-def is_view(view: Tensor, x: Tensor, op: Op, *options: Any) -> builtins.bool:
-    if not hasattr(view, "_source") or view._source[0] is not x:
-        return False
-    return view._source[1:] == (op, options)
-
-
-def viewed(source: Tensor, op: Op, options: Options) -> Tensor:
-    return wrap(source._array) if op is ops.detached else FUNCTIONS[op](source, options)
-
-
-def rewritten(source: Tensor, op: Op, options: Options, view: Tensor) -> Tensor:
-    """What a view has to be of, to look like this."""
-    if op is ops.getitem:
-        return with_part(source, options[0], view)
-    if op is ops.detached:
-        return view
-    base: Tensor = op.vjps[0](view, source.shape if op is ops.reshape else options[0])
-    return base
-
-
-def become(x: Tensor, result: Tensor, other: Any = None) -> Tensor:
-    """x itself, with the result of an in-place operator as its value; ``other`` is its operand."""
+def become(x: Tensor, result: Tensor) -> Tensor:
+    """x itself, with the result of an in-place operator as its value."""
     if result.shape != x.shape:
         raise ValueError(
             f"in place: the result's shape {result.shape} is not that of the Tensor, {x.shape}"
@@ -1135,56 +1136,85 @@ def become(x: Tensor, result: Tensor, other: Any = None) -> Tensor:
     if result.dtype.kind == "f" and x.dtype.kind != "f":
         raise TypeError(f"in place: a result of {result.dtype} does not fit a Tensor of {x.dtype}")
     result = result.to(x.dtype)
-    if not hasattr(x, "_family"):
-        rebind(x, result)
-        return x
     views = lineage(x)
-    if is_grad_enabled() and any(view._source[1] is ops.detached for view in views[:-1]):
-        with no_grad():
-            return become(x, result, other)
-    found = {id(view): view for view in views}
-    if isinstance(other, Tensor) and lineage(other)[-1] is views[-1]:
-        found.update((id(view), view) for view in lineage(other))
-    # One more than there are Tensors, for the reference that getrefcount is given.
-    if getrefcount(x._family) > len(found) + 1:
-        raise RuntimeError(
-            "in place: another Tensor, a view of this one or what this is a view of, shares its "
-            "values, and in PyTorch would change with it; write x = x + 1 for x += 1, or clone() "
-            "one of the two when it is made"
-        )
-    if owner(x._array).size < x._array.size:
-        raise RuntimeError(
-            "in place: entries of an expanded Tensor are the same in several places; clone() it"
-        )
-    for view in views[:-1]:
-        result = rewritten(*view._source, result)
-    rebind(views[-1], result)
-    for view in sorted(found.values(), key=lambda view: len(lineage(view))):
-        if hasattr(view, "_source"):
-            again = viewed(*view._source)
-            view._array = again._array
-            if is_grad_enabled():
-                view._node = again._node
+    for t in (x, views[-1]):
+        if t.is_leaf and t.requires_grad and is_grad_enabled():
+            raise RuntimeError(
+                "a leaf that requires grad cannot be changed in place while the tape records; "
+                "do it under no_grad()"
+            )
+    if hasattr(x, "_family") and len(family := x._family.living()) > 1:
+        if is_grad_enabled() and any(t._node is not None for t in (result, *views)):
+            base = result
+            for view in views[:-1]:
+                base = rewritten(*view._source, base)
+            rewrite(x, result._array, family)
+            renew(views[-1], base._node)
+            for view in sorted(family, key=lambda t: len(lineage(t))):
+                if view.is_leaf and view.requires_grad:
+                    continue
+                if lineage(view)[-1] is views[-1] is not view:
+                    source, op, options = view._source
+                    renew(view, FUNCTIONS[op](source, options)._node)
+        else:
+            rewrite(x, result._array, family)
+    else:
+        # As a copy where it is a view, of other memory or of a single entry expanded.
+        array = result._array
+        x._array = array if array.base is None else array.copy()
+        if is_grad_enabled():
+            renew(x, result._node)
     return x
 
 
-def rebind(x: Tensor, result: Tensor) -> None:
-    """Give a Tensor another value and, where the tape records, the result's place on it."""
-    if x.is_leaf and x.requires_grad and is_grad_enabled():
+def rewrite(x: Tensor, array: ndarray, family: list[Tensor]) -> None:
+    """Give a Tensor other values, and with it the others of its family."""
+    old = owner(x._array)
+    if is_expanded(x._array):
         raise RuntimeError(
-            "a leaf that requires grad cannot be changed in place while the tape records; "
-            "do it under no_grad()"
+            "in place: entries of an expanded Tensor are the same in several places; clone() it"
         )
-    # As a copy where it is a view, of other memory or of a single entry expanded.
-    array = result._array
-    x._array = array if array.base is None else array.copy()
-    if is_grad_enabled():
-        old, x._node = x._node, result._node
-        if old is not None and old.tag is not None and old.tag.retains_grad:
-            # As in PyTorch, it is the gradient of the value it has now that it retains.
-            old.tag.retains_grad = False
-            if x._node is not None:
-                tag_of(x._node).retains_grad = True
+    new = old.ravel("K").copy()
+    start = address(old)
+    moved = [
+        ndarray(t.shape, t.dtype, new, address(t._array) - start, t._array.strides) for t in family
+    ]
+    moved[[t is x for t in family].index(True)][...] = array
+    for t, its in zip(family, moved, strict=True):
+        t._array = its
+
+
+def is_same_memory(x: Tensor, y: Tensor) -> builtins.bool:
+    a, b = x._array, y._array
+    return address(a) == address(b) and (a.shape, a.strides) == (b.shape, b.strides)
+
+
+def is_expanded(array: ndarray) -> builtins.bool:
+    return any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
+
+
+def address(array: ndarray) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def rewritten(source: Tensor, op: Op, options: Options, view: Tensor) -> Tensor:
+    """What a view has to be of, to look like this."""
+    if op is ops.getitem:
+        return with_part(source, options[0], view)
+    if op is ops.expand:
+        raise RuntimeError("in place: this is part of an expanded Tensor; clone() that")
+    base: Tensor = op.vjps[0](view, source.shape if op is ops.reshape else options[0])
+    return base
+
+
+def renew(x: Tensor, node: Node | None) -> None:
+    """Put a Tensor at another place on the tape, or off it."""
+    old, x._node = x._node, node
+    if old is not None and old.tag is not None and old.tag.retains_grad:
+        # As in PyTorch, it is the gradient of the value it has now that it retains.
+        old.tag.retains_grad = False
+        if node is not None:
+            tag_of(node).retains_grad = True
 
 
 def with_part(x: Tensor, index: Options, value: Tensor) -> Tensor:
@@ -1254,9 +1284,12 @@ def accumulate(gradients: dict[Node, Any]) -> None:
             tag = tag_of(node)
             have = tag.grad
             if type(g) is Tensor:
-                totals.append((tag, g if have is None else have + g))
+                # Two leaves may get the same g.
+                total = wrap(g._array.copy(), g._node) if have is None else have + g
+                totals.append((tag, total))
             elif have is None:
-                totals.append((tag, wrap(np.asarray(g))))
+                g = np.asarray(g)
+                totals.append((tag, wrap(g.copy() if 0 in g.strides else g)))
             elif have._node is not None:
                 totals.append((tag, wrap(np.asarray(have._array + g))))
             else:
@@ -1265,7 +1298,10 @@ def accumulate(gradients: dict[Node, Any]) -> None:
         for tag, total in totals:
             tag.grad = total
         for total, array in arrays.items():
-            total._array = array
+            if hasattr(total, "_family"):
+                rewrite(total, array, total._family.living())
+            else:
+                total._array = array
 
 
 # Agreement between the inputs of an op.

@@ -20,7 +20,7 @@ from numpy.typing import DTypeLike
 from ..arguments import FLOAT, as_dtype, as_shape
 from ..random import default_generator
 from ..tape import no_grad
-from ..tensor import Tensor, become, mark_parameter, wrap
+from ..tensor import Family, Tensor, become, mark_parameter, wrap
 from . import functional
 
 __all__ = [
@@ -231,9 +231,8 @@ class Module:
     def state_dict(self) -> dict[str, Tensor]:
         """The Parameters and buffers by name, off the tape.
 
-        As in PyTorch they share their values with the Module. While they live it cannot change in
-        place, by a step of an optimiser say: for a copy to keep take
-        ``{name: value.clone() for name, value in net.state_dict().items()}``.
+        As in PyTorch they share their values with the Module, and change with it. For a copy to
+        keep take ``{name: value.clone() for name, value in net.state_dict().items()}``.
         """
         state: dict[str, Tensor] = {}
         for place, module in self._walk(""):
@@ -327,6 +326,7 @@ class Module:
                 gradient = tensor.grad
                 tensor.grad = None
                 tensor._array = tensor._array.astype(target)
+                tensor._family = Family(tensor)
                 if gradient is not None:
                     tensor.grad = gradient.detach().to(target)
         return self
@@ -616,16 +616,10 @@ def loaded(value: Any) -> ndarray:
 
 
 def replace(new: list[tuple[Tensor, ndarray]]) -> None:
-    """Give Tensors new values: all of them or, if one refuses, none."""
-    old = [(tensor, tensor._array) for tensor, _ in new]
-    try:
-        with no_grad():
-            for tensor, array in new:
-                become(tensor, wrap(array).to(tensor.dtype))
-    except BaseException:
-        for tensor, array in old:
-            tensor._array = array
-        raise
+    """Give Tensors new values, of their shapes."""
+    with no_grad():
+        for tensor, array in new:
+            become(tensor, wrap(array).to(tensor.dtype))
 
 
 def zero_grad(parameter: Tensor, set_to_none: bool) -> None:

@@ -108,11 +108,7 @@ class Optimizer:
                 zero_grad(p, set_to_none)
 
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
-        """Change each parameter that has a gradient; ``closure``, if given, computes the loss.
-
-        All parameters change or, if anything raises, none: RuntimeError where a Tensor that shares
-        the values of a parameter lives, which in PyTorch would change with it.
-        """
+        """Change each parameter that has a gradient; ``closure``, if given, computes the loss."""
         loss = None
         if closure is not None:
             with enable_grad():
@@ -121,21 +117,14 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
-                    state = self.state.setdefault(p, {})
-                    new.append((p, *self.updated(group, p._array, p.grad._array, dict(state))))
-        old = [p._array for p, *_ in new]
-        try:
-            for p, array, _ in new:
-                if hasattr(p, "_family"):
-                    with no_grad():
-                        become(p, wrap(array))
-                else:
-                    p._array = array
-        except BaseException:
-            for (p, *_), array in zip(new, old):
+                    state = dict(self.state.get(p, {}))
+                    new.append((p, *self.updated(group, p._array, p.grad._array, state)))
+        for p, array, state in new:
+            if hasattr(p, "_family"):
+                with no_grad():
+                    become(p, wrap(array))
+            else:
                 p._array = array
-            raise
-        for p, _, state in new:
             self.state[p] = state
         return loss
 
