@@ -287,6 +287,7 @@ def quartiles(values: Any) -> list[float]:
 
 
 def timed(shape: tuple[int, int, int, int], dtype: str, names: list[str]) -> dict[str, Any]:
+    print(f"{shape}, {dtype} ...", file=sys.stderr)
     arrays = arrays_for(shape, dtype)
     found = {}
     for name in names:

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from functools import cache
 from multiprocessing import get_context
@@ -205,6 +206,10 @@ def fuzz(
                 break
     except KeyboardInterrupt:
         report.interrupted = True
+    except BrokenProcessPool:
+        raise Unavailable(
+            f"a worker died after program {report.coverage.programs}; --jobs 1 shows where"
+        ) from None
     report.seconds = time.perf_counter() - start
     if report.failure is not None:
         program = Program.from_json(report.failure.program)

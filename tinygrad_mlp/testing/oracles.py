@@ -130,6 +130,12 @@ def exponent_0(program: Program) -> bool:
     )
 
 
+def array_of(tensor: Any) -> ndarray:
+    """The entries of a Tensor of PyTorch's, some of which are zeros that have no memory."""
+    # To ask those for an array, even with force=True, can end the process.
+    return zeros(tensor) if tensor._is_zerotensor() else np.asarray(tensor.detach().numpy())
+
+
 def widened(program: Program) -> Program:
     """The same program in float64 throughout."""
     return program._replace(
@@ -165,8 +171,7 @@ def with_torch() -> Oracle:
             order,
             leaves,
             own,
-            # PyTorch has Tensors of zeros without memory, which only force makes arrays of.
-            lambda t: t.detach().numpy(force=True),
+            array_of,
             None,
             jitter,
         )
