@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tinygrad_mlp
-from tinygrad_mlp import cli, two_layer
+from tinygrad_mlp import cli, commands, two_layer
 
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "tinygrad_mlp"]
@@ -191,7 +191,7 @@ def test_help_fits_the_terminal_and_lists_the_commands() -> None:
         assert result.returncode == 0
         assert "--shape N D H O" in result.stdout
         assert max(map(len, result.stdout.splitlines())) <= 80
-    for command in cli.COMMANDS:
+    for command in commands.NAMES:
         assert f"\n  {command} " in run("--help").stdout
 
 

@@ -1,0 +1,58 @@
+"""What the commands share: the types of their arguments, and numbers as JSON has them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable
+from math import isfinite
+from typing import Any
+
+Run = Callable[[Namespace], int]
+
+LARGEST = 10**8  # entries of a matrix, which take some gigabytes and a minute
+
+
+def seed(word: str) -> int:
+    """--seed, as manual_seed takes it."""
+    if not word.removeprefix("-").isdecimal() or not -(2**63) <= int(word) < 2**64:
+        raise ArgumentTypeError(f"{word!r} is not a whole number from -2**63 to 2**64 - 1")
+    return int(word)
+
+
+def size(word: str) -> int:
+    """One of the numbers of --shape."""
+    if not word.isdecimal() or int(word) > LARGEST:
+        raise ArgumentTypeError(f"{word!r} is not a size; sizes are whole numbers, 0 to {LARGEST}")
+    return int(word)
+
+
+def words(text: str) -> list[str]:
+    """Words with commas between them."""
+    return text.split(",")
+
+
+def count(word: str) -> int:
+    """A whole number from 1."""
+    if not word.isdecimal() or int(word) < 1:
+        raise ArgumentTypeError(f"{word!r} is not a whole number from 1")
+    return int(word)
+
+
+def duration(word: str) -> float:
+    """A number of minutes."""
+    try:
+        minutes = float(word)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes < 1e6:
+        raise ArgumentTypeError(f"{word!r} is not a number of minutes")
+    return minutes
+
+
+def finite(value: Any) -> Any:
+    """The same with None for nan and the infinities, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: finite(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [finite(entry) for entry in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
