@@ -96,6 +96,13 @@ def leaf(shape: Shape) -> Node:
     return node
 
 
+def tag_of(node: Node) -> Tag:
+    """The node's tag, a new one if it has none."""
+    if node.tag is None:
+        node.tag = Tag()
+    return node.tag
+
+
 # A context variable is separate in each thread and in each asyncio task.
 recording = ContextVar("recording", default=True)
 is_grad_enabled = recording.get

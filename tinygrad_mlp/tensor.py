@@ -5,10 +5,8 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
-from math import prod
 from threading import Lock
 from typing import Any, NamedTuple
-from weakref import ref
 
 import numpy as np
 from numpy import ndarray
@@ -28,6 +26,16 @@ from .arguments import (
     require_entries,
     wider,
 )
+from .in_place import (
+    Family,
+    become,
+    in_place,
+    is_same_memory,
+    overwrite,
+    related,
+    set_data,
+    set_part,
+)
 from .ops import Op, Shape
 from .printing import format_tensor
 from .tape import (
@@ -39,9 +47,9 @@ from .tape import (
     is_tracing,
     leaf,
     new,
-    no_grad,
     record,
     release,
+    tag_of,
     walk,
 )
 
@@ -56,7 +64,6 @@ REAL = frozenset({
 
 # Held while gradients are added to .grad, which threads that share leaves may do at once.
 commit = Lock()
-registry = Lock()  # held while a family forgets those that are dead
 
 
 # From an op to the function of Tensors that computes it and records it. ``apply`` is the general
@@ -348,9 +355,9 @@ class Tensor:
                 f"data: shape {value.shape} and dtype {value.dtype} do not fit a Tensor of shape "
                 f"{self.shape} and dtype {self.dtype}"
             )
-        if not is_same_memory(value, self):  # or it is the end of x.data += 1
-            with no_grad():
-                become(self, value)
+        if is_tracing.get():
+            raise RuntimeError("data: a compiled program has no Tensors whose memory to change")
+        set_data(self, value)
 
     def backward(
         self,
@@ -556,24 +563,13 @@ class Tensor:
             )
         return matrix_product(self, other)
 
-    # In place: these give the Tensor a new array, so that a tape that holds the old one keeps it.
+    # In place, which in_place.py explains.
 
-    def __iadd__(self, other: Any) -> Tensor:  # type: ignore[misc]
-        return become(self, self + other)
-
-    def __isub__(self, other: Any) -> Tensor:  # type: ignore[misc]
-        return become(self, self - other)
-
-    def __imul__(self, other: Any) -> Tensor:  # type: ignore[misc]
-        return become(self, self * other)
-
-    def __itruediv__(self, other: Any) -> Tensor:  # type: ignore[misc]
-        return become(self, self / other)
-
-    def __ipow__(self, other: Any) -> Tensor:
-        return become(self, self**other)
-
-    add_, sub_, mul_, div_, pow_ = __iadd__, __isub__, __imul__, __itruediv__, __ipow__
+    __iadd__ = add_ = in_place(__add__, "add_")
+    __isub__ = sub_ = in_place(__sub__, "sub_")
+    __imul__ = mul_ = in_place(__mul__, "mul_")
+    __itruediv__ = div_ = in_place(__truediv__, "div_")
+    __ipow__ = pow_ = in_place(__pow__, "pow_")
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Change a part; the rest, and where gradients come from, stays."""
@@ -582,7 +578,7 @@ class Tensor:
             value = constant(value, self.dtype, "setitem")
         elif getattr(value, "_source", (None,))[0] is self and is_same_memory(value, self[index]):
             return  # As x[0] += 1 ends, after the part has been changed in place.
-        become(self, with_part(self, entries, value))
+        set_part(self, entries, value)
 
     def zero_(self) -> Tensor:
         """Set every entry to 0."""
@@ -915,12 +911,6 @@ class Extremum(NamedTuple):
 # Making Tensors.
 
 
-def tag_of(node: Node) -> Tag:
-    if node.tag is None:
-        node.tag = Tag()
-    return node.tag
-
-
 def wrap(array: ndarray, node: Node | None = None) -> Tensor:
     """A Tensor of this very array, which nobody may write into from now on."""
     tensor: Tensor = new(Tensor)
@@ -1070,178 +1060,6 @@ def indexable(index: Any) -> Options:
     return as_index(tuple(entries))
 
 
-# Changes in place. In PyTorch a view, a part and a detached Tensor lie in the memory of the Tensor
-# they were made from, so that a change of one is a change of all. Here too they share an array, but
-# nothing writes into it. What changes one of them copies it, and moves all that live to the copy.
-
-
-class Family:
-    """Those Tensors that PyTorch would keep in the same memory."""
-
-    __slots__ = ("full", "members")
-
-    def __init__(self, first: Tensor) -> None:
-        self.members = [ref(first)]
-        self.full = 64
-
-    def forget_the_dead(self) -> None:
-        with registry:
-            # One by one from the end, since another thread may be adding one there.
-            for i in range(len(self.members) - 1, -1, -1):
-                if self.members[i]() is None:
-                    del self.members[i]
-            self.full = 2 * len(self.members) + 64
-
-    def living(self) -> list[Tensor]:
-        found = (r() for r in tuple(self.members))
-        return [member for member in found if member is not None and member._family is self]
-
-
-def related(made: Tensor, x: Tensor, op: Op | None = None, *options: Any) -> Tensor:
-    """A Tensor made from another, of whose family it is if it lies in the same memory."""
-    if owner(made._array) is owner(x._array):
-        try:
-            family = x._family
-        except AttributeError:
-            family = x._family = Family(x)
-        made._family = family
-        family.members.append(ref(made))
-        if len(family.members) > family.full:
-            family.forget_the_dead()
-        if op is not None:
-            made._source = (x, op, options)
-    return made
-
-
-def owner(array: ndarray) -> ndarray:
-    while type(array.base) is ndarray:
-        array = array.base
-    return array
-
-
-def lineage(x: Tensor) -> list[Tensor]:
-    """A view, what it is a view of, and so on."""
-    found = [x]
-    while hasattr(found[-1], "_source"):
-        found.append(found[-1]._source[0])
-    return found
-
-
-def become(x: Tensor, result: Tensor) -> Tensor:
-    """x itself, with the result of an in-place operator as its value."""
-    if result.shape != x.shape:
-        raise ValueError(
-            f"in place: the result's shape {result.shape} is not that of the Tensor, {x.shape}"
-        )
-    if result.dtype.kind == "f" and x.dtype.kind != "f":
-        raise TypeError(f"in place: a result of {result.dtype} does not fit a Tensor of {x.dtype}")
-    result = result.to(x.dtype)
-    views = lineage(x)
-    for t in (x, views[-1]):
-        if t.is_leaf and t.requires_grad and is_grad_enabled():
-            raise RuntimeError(
-                "a leaf that requires grad cannot be changed in place while the tape records; "
-                "do it under no_grad()"
-            )
-    if hasattr(x, "_family") and len(family := x._family.living()) > 1:
-        if is_grad_enabled() and any(t._node is not None for t in (result, *views)):
-            base = result
-            for view in views[:-1]:
-                base = rewritten(*view._source, base)
-            rewrite(x, result._array, family)
-            renew(views[-1], base._node)
-            for view in sorted(family, key=lambda t: len(lineage(t))):
-                if view.is_leaf and view.requires_grad:
-                    continue
-                if lineage(view)[-1] is views[-1] is not view:
-                    source, op, options = view._source
-                    renew(view, FUNCTIONS[op](source, options)._node)
-        else:
-            rewrite(x, result._array, family)
-    else:
-        # As a copy where it is a view, of other memory or of a single entry expanded.
-        array = result._array
-        x._array = array if array.base is None else array.copy()
-        if is_grad_enabled():
-            renew(x, result._node)
-    return x
-
-
-def rewrite(x: Tensor, array: ndarray, family: list[Tensor]) -> None:
-    """Give a Tensor other values, and with it the others of its family."""
-    old = owner(x._array)
-    if is_expanded(x._array):
-        raise RuntimeError(
-            "in place: entries of an expanded Tensor are the same in several places; clone() it"
-        )
-    new = old.ravel("K").copy()
-    start = address(old)
-    moved = [
-        ndarray(t.shape, t.dtype, new, address(t._array) - start, t._array.strides) for t in family
-    ]
-    moved[[t is x for t in family].index(True)][...] = array
-    for t, its in zip(family, moved, strict=True):
-        t._array = its
-
-
-def is_same_memory(x: Tensor, y: Tensor) -> builtins.bool:
-    a, b = x._array, y._array
-    return address(a) == address(b) and (a.shape, a.strides) == (b.shape, b.strides)
-
-
-def is_expanded(array: ndarray) -> builtins.bool:
-    return any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
-
-
-def address(array: ndarray) -> int:
-    return int(array.__array_interface__["data"][0])
-
-
-def rewritten(source: Tensor, op: Op, options: Options, view: Tensor) -> Tensor:
-    """What a view has to be of, to look like this."""
-    if op is ops.getitem:
-        return with_part(source, options[0], view)
-    if op is ops.expand:
-        raise RuntimeError("in place: this is part of an expanded Tensor; clone() that")
-    base: Tensor = op.vjps[0](view, source.shape if op is ops.reshape else options[0])
-    return base
-
-
-def renew(x: Tensor, node: Node | None) -> None:
-    """Put a Tensor at another place on the tape, or off it."""
-    old, x._node = x._node, node
-    if old is not None and old.tag is not None and old.tag.retains_grad:
-        # As in PyTorch, it is the gradient of the value it has now that it retains.
-        old.tag.retains_grad = False
-        if node is not None:
-            tag_of(node).retains_grad = True
-
-
-def with_part(x: Tensor, index: Options, value: Tensor) -> Tensor:
-    """x with the value, broadcast, in place of x[index]."""
-    array = x._array.copy()
-    try:
-        array[index] = value._array.astype(x.dtype)
-        shape = array[index].shape
-    except IndexError as error:
-        raise IndexError(f"setitem: {error}; the shape is {x.shape}") from None
-    except ValueError:
-        raise ValueError(
-            f"setitem: a value of shape {value.shape} does not broadcast to the shape of this "
-            f"part, {x._array[index].shape}"
-        ) from None
-    if not is_grad_enabled() or (x._node is None and value._node is None):
-        return wrap(array)
-    # Which entry of the part comes to which place: the last one, where an index has it twice.
-    places = np.full(x.shape, -1)
-    places[index] = np.arange(prod(shape)).reshape(shape)
-    value = value.to(x.dtype)
-    entries = value.reshape(value.shape[max(0, value.ndim - len(shape)) :]).expand(shape)
-    if not entries.numel():
-        return x
-    return choose(wrap(places >= 0), entries.reshape(-1)[np.maximum(places, 0)], x)
-
-
 # The walk back, seen from Tensors.
 
 
@@ -1298,10 +1116,7 @@ def accumulate(gradients: dict[Node, Any]) -> None:
         for tag, total in totals:
             tag.grad = total
         for total, array in arrays.items():
-            if hasattr(total, "_family"):
-                rewrite(total, array, total._family.living())
-            else:
-                total._array = array
+            overwrite(total, array)
 
 
 # Agreement between the inputs of an op.

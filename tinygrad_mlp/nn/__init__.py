@@ -18,9 +18,10 @@ from numpy import ndarray
 from numpy.typing import DTypeLike
 
 from ..arguments import FLOAT, as_dtype, as_shape
+from ..in_place import become, move
 from ..random import default_generator
 from ..tape import no_grad
-from ..tensor import Family, Tensor, become, mark_parameter, wrap
+from ..tensor import Tensor, mark_parameter, wrap
 from . import functional
 
 __all__ = [
@@ -325,8 +326,7 @@ class Module:
             if tensor.dtype.kind == "f":
                 gradient = tensor.grad
                 tensor.grad = None
-                tensor._array = tensor._array.astype(target)
-                tensor._family = Family(tensor)
+                move(tensor, tensor._array.astype(target))
                 if gradient is not None:
                     tensor.grad = gradient.detach().to(target)
         return self

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..in_place import overwrite
 from ..nn import loaded, zero_grad
-from ..tape import enable_grad, no_grad
-from ..tensor import Tensor, become, wrap
+from ..tape import enable_grad
+from ..tensor import Tensor, wrap
 from . import lr_scheduler
 
 __all__ = ["Adam", "AdamW", "Optimizer", "SGD", "lr_scheduler"]
@@ -120,11 +121,7 @@ class Optimizer:
                     state = dict(self.state.get(p, {}))
                     new.append((p, *self.updated(group, p._array, p.grad._array, state)))
         for p, array, state in new:
-            if hasattr(p, "_family"):
-                with no_grad():
-                    become(p, wrap(array))
-            else:
-                p._array = array
+            overwrite(p, array)
             self.state[p] = state
         return loss
 

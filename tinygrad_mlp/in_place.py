@@ -1,0 +1,278 @@
+"""Changes in place: ``x += 1``, ``x[0] = 1``, ``x.t().zero_()``, and everybody who sees them.
+
+In PyTorch a Tensor, its views, as ``x[0]`` and ``x.t()``, and ``x.detach()`` lie in the same
+memory, so that a change of one is a change of all. Here they share an array too, but nothing ever
+writes into an array, since a tape may hold it. So a change takes three steps:
+
+1. The new values are computed, as the result of ops that leave nodes like all others.
+2. The memory is copied with the new values in their place, and every Tensor that lives in it, the
+   *family*, moves to the copy. Who holds the old array, as the tape does, keeps the old values.
+3. Where gradients flow, the Tensor at the bottom of the views gets a node that says "what it was,
+   but with the new values in that part", and each view is taken of it anew:
+
+       x[0] = y        x becomes  where(the places of x[0], y, x)
+       x.t().mul_(2)   x becomes  (x.t() * 2).t()
+
+>>> import tinygrad_mlp as tg
+>>> x = tg.zeros(2, 2)
+>>> row = x[0]
+>>> x.t().add_(tg.tensor([1.0, 2.0]))
+tensor([[1., 2.],
+        [1., 2.]])
+>>> row
+tensor([1., 1.])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+from numpy import ndarray
+
+from . import ops
+from .ops import Op
+from .tape import Node, is_grad_enabled, tag_of
+
+if TYPE_CHECKING:
+    from .tensor import Options, Tensor
+
+registry = Lock()  # held while a family forgets those that are dead
+
+
+def in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor]:
+    """The form of a method that changes its Tensor, as ``add_`` is of ``add``."""
+
+    def method(self: Tensor, *args: Any, **options: Any) -> Tensor:
+        return become(self, function(self, *args, **options))
+
+    method.__name__ = name
+    method.__doc__ = f"``{function.__name__}`` in place: the Tensor itself becomes the result."
+    return method
+
+
+def become(x: Tensor, result: Tensor) -> Tensor:
+    """x itself, with the result of an op as its value.
+
+    ValueError where the result has another shape, TypeError where it is a float and x is not;
+    RuntimeError for a leaf that requires grad while the tape records, and for a Tensor of which
+    one number in memory is several entries.
+    """
+    if result.shape != x.shape:
+        raise ValueError(
+            f"in place: the result's shape {result.shape} is not that of the Tensor, {x.shape}"
+        )
+    if result.dtype.kind == "f" and x.dtype.kind != "f":
+        raise TypeError(f"in place: a result of {result.dtype} does not fit a Tensor of {x.dtype}")
+    result = result.to(x.dtype)
+    views = lineage(x)
+    base = views[-1]
+    refuse_leaves(x, base)
+    family = x._family.living() if hasattr(x, "_family") else [x]
+    recorded = is_grad_enabled() and any(t._node is not None for t in (result, *views))
+    if not recorded or len(family) == 1:
+        overwrite(x, result._array)
+        if is_grad_enabled():
+            renew(x, result._node)
+        return x
+    whole = result
+    for view in views[:-1]:
+        whole = source_with(view, whole)
+    overwrite(x, result._array)
+    renew(base, whole._node)
+    # A view comes after what it is a view of, whose node it needs.
+    for view in sorted(family, key=lambda t: len(lineage(t))):
+        if lineage(view)[-1] is base is not view and not (view.is_leaf and view.requires_grad):
+            source, op, options = view._source
+            renew(view, source.apply(op, *options)._node)
+    return x
+
+
+def set_part(x: Tensor, index: Options, value: Tensor) -> None:
+    """x[index] = value."""
+    if is_grad_enabled() and (x._node is not None or value._node is not None):
+        become(x, with_part(x, index, value))
+    else:
+        refuse_leaves(x, lineage(x)[-1])
+        overwrite(x, array_with_part(x, index, value))
+
+
+def set_data(x: Tensor, value: Tensor) -> None:
+    """x.data = value: x leaves its memory for that of the value."""
+    if is_same_memory(x, value):
+        return  # It is the end of x.data += 1.
+    move(x, value._array)
+    related(x, value)
+
+
+def move(x: Tensor, array: ndarray) -> None:
+    """Give x an array of its own, which those who shared the old one do not see."""
+    if hasattr(x, "_family"):
+        views = [t for t in x._family.living() if hasattr(t, "_source") and t._source[0] is x]
+        if views:
+            stays = x.detach()
+            stays._node = x._node
+            for view in views:
+                view._source = (stays, *view._source[1:])
+        del x._family
+    if hasattr(x, "_source"):
+        del x._source
+    x._array = array
+
+
+def refuse_leaves(*tensors: Tensor) -> None:
+    if is_grad_enabled() and any(t.is_leaf and t.requires_grad for t in tensors):
+        raise RuntimeError(
+            "a leaf that requires grad cannot be changed in place while the tape records; "
+            "do it under no_grad()"
+        )
+
+
+# Who lies in the same memory.
+
+
+class Family:
+    """Those Tensors that PyTorch would keep in the same memory."""
+
+    __slots__ = ("full", "members")
+
+    def __init__(self, first: Tensor) -> None:
+        self.members = [ref(first)]
+        self.full = 64
+
+    def forget_the_dead(self) -> None:
+        with registry:
+            # One by one from the end, since another thread may be adding one there.
+            for i in range(len(self.members) - 1, -1, -1):
+                if self.members[i]() is None:
+                    del self.members[i]
+            self.full = 2 * len(self.members) + 64
+
+    def living(self) -> list[Tensor]:
+        found = (r() for r in tuple(self.members))
+        return [t for t in found if t is not None and getattr(t, "_family", None) is self]
+
+
+def related(made: Tensor, x: Tensor, op: Op | None = None, *options: Any) -> Tensor:
+    """A Tensor made from another, of whose family it is if it lies in the same memory."""
+    if owner(made._array) is owner(x._array):
+        try:
+            family = x._family
+        except AttributeError:
+            family = x._family = Family(x)
+        made._family = family
+        family.members.append(ref(made))
+        if len(family.members) > family.full:
+            family.forget_the_dead()
+        if op is not None:
+            made._source = (x, op, options)
+    return made
+
+
+def lineage(x: Tensor) -> list[Tensor]:
+    """A view, what it is a view of, and so on."""
+    found = [x]
+    while hasattr(found[-1], "_source"):
+        found.append(found[-1]._source[0])
+    return found
+
+
+def owner(array: ndarray) -> ndarray:
+    while type(array.base) is ndarray:
+        array = array.base
+    return array
+
+
+def address(array: ndarray) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def is_same_memory(x: Tensor, y: Tensor) -> bool:
+    a, b = x._array, y._array
+    return address(a) == address(b) and (a.shape, a.strides) == (b.shape, b.strides)
+
+
+def is_expanded(array: ndarray) -> bool:
+    return any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape, strict=True))
+
+
+# Their values.
+
+
+def overwrite(x: Tensor, array: ndarray) -> None:
+    """Give x other values, and with it the others of its family."""
+    family = x._family.living() if hasattr(x, "_family") else [x]
+    if len(family) == 1:
+        # As a copy where it is a view, of other memory or of a single entry expanded.
+        x._array = array if array.base is None else array.copy()
+        return
+    if is_expanded(x._array):
+        raise RuntimeError(
+            "in place: entries of an expanded Tensor are the same in several places; clone() it"
+        )
+    old = owner(x._array)
+    new = old.ravel("K").copy()
+    start = address(old)
+    moved = [
+        ndarray(t.shape, t.dtype, new, address(t._array) - start, t._array.strides) for t in family
+    ]
+    moved[[t is x for t in family].index(True)][...] = array
+    for t, its in zip(family, moved, strict=True):
+        t._array = its
+
+
+def array_with_part(x: Tensor, index: Options, value: Tensor) -> ndarray:
+    """A copy of x's array with the value, broadcast, in place of x[index]."""
+    array = x._array.copy()
+    try:
+        array[index] = value._array.astype(x.dtype)
+    except IndexError as error:
+        raise IndexError(f"setitem: {error}; the shape is {x.shape}") from None
+    except ValueError:
+        raise ValueError(
+            f"setitem: a value of shape {value.shape} does not broadcast to the shape of this "
+            f"part, {x._array[index].shape}"
+        ) from None
+    return array
+
+
+# Their places on the tape.
+
+
+def with_part(x: Tensor, index: Options, value: Tensor) -> Tensor:
+    """x with the value, broadcast, in place of x[index], as the result of ops."""
+    shape = array_with_part(x, index, value)[index].shape
+    # Which entry of the part comes to which place: the last one, where an index has it twice.
+    places = np.full(x.shape, -1)
+    places[index] = np.arange(prod(shape)).reshape(shape)
+    value = value.to(x.dtype)
+    entries = value.reshape(value.shape[max(0, value.ndim - len(shape)) :]).expand(shape)
+    if not entries.numel():
+        return x
+    return x.where(places < 0, entries.reshape(-1)[np.maximum(places, 0)])
+
+
+def source_with(view: Tensor, value: Tensor) -> Tensor:
+    """What the source of a view has to become for the view to have this value."""
+    source, op, options = view._source
+    if op is ops.getitem:
+        return with_part(source, options[0], value)
+    if op is ops.expand:
+        raise RuntimeError("in place: this is part of an expanded Tensor; clone() that")
+    # These only rearrange the entries, and so their VJPs put them back.
+    back: Tensor = op.vjps[0](value, source.shape if op is ops.reshape else options[0])
+    return back
+
+
+def renew(x: Tensor, node: Node | None) -> None:
+    """Put a Tensor at another place on the tape, or off it."""
+    old, x._node = x._node, node
+    if old is not None and old.tag is not None and old.tag.retains_grad:
+        # As in PyTorch, it is the gradient of the value it has now that it retains.
+        old.tag.retains_grad = False
+        if node is not None:
+            tag_of(node).retains_grad = True
