@@ -77,7 +77,7 @@ def test_attributes_can_be_replaced_and_removed() -> None:
 
 def test_a_name_that_is_not_there_is_met_with_the_nearest() -> None:
     net = Net()
-    with pytest.raises(AttributeError, match=r"Net has no attribute 'layer'; .* is: layers"):
+    with pytest.raises(AttributeError, match="Net has no 'layer'; the nearest there is: layers"):
         _ = net.layer
     assert not hasattr(net, "__array__")
     assert not hasattr(net, "quite_something_else")
@@ -106,7 +106,15 @@ def test_a_name_that_is_not_there_is_met_with_the_nearest() -> None:
         (lambda m: m(tg.zeros(4, 3)), ValueError, r"linear: .* \(4, 3\) .* \(3, 2\) do not fit"),
         (lambda m: nn.MSELoss(reduction="average"), ValueError, "'average' is not one of none"),
         (lambda m: nn.Linear(-1, 2), ValueError, "negative"),
-        (lambda m: nn.Linear(1, 2, device="cuda"), RuntimeError, "the only device is the CPU"),
+        (
+            lambda m: nn.Linear(1, 2, device="cuda"),
+            RuntimeError,
+            "no 'cuda', everything runs on the",
+        ),
+        (lambda m: m.to("cuda"), RuntimeError, "no 'cuda', everything runs on the CPU"),
+        (lambda m: nn.MSELoss("sum"), TypeError, "positional"),
+        (lambda m: functional.mse_loss(tg.ones(1), tg.ones(1), "sum"), TypeError, "positional"),
+        (lambda m: m.layers[3], IndexError, "there is no Module 3 among 3"),
         (lambda m: nn.Parameter([1, 2]), TypeError, "float dtype"),
     ],
 )
@@ -361,3 +369,55 @@ def test_losses_that_broadcast_warn_or_refuse() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         functional.mse_loss(tg.ones(2, 1), tg.ones(2, 1))
+
+
+# Names.
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "message"),
+    [
+        (nn, "Conv2d", "nn has no 'Conv2d'; there are: "),
+        (nn, "Lineer", "the nearest there is: Linear"),
+        (nn, "NLLLoss", "the nearest there is: CrossEntropyLoss, which takes logits"),
+        (functional, "l1_loss", "nn.functional has no 'l1_loss'; the nearest there is: mse_loss"),
+        (tg.optim, "RMSprop", "optim has no 'RMSprop'; the nearest there is: Adam"),
+        (tg.optim.lr_scheduler, "MultiStepLR", "lr_scheduler has no .* StepLR"),
+    ],
+)
+def test_a_name_of_pytorchs_that_is_not_here_is_met_with_the_nearest(
+    module: Any, name: str, message: str
+) -> None:
+    with pytest.raises(AttributeError, match=message):
+        getattr(module, name)
+
+
+def test_what_is_named_as_nearest_is_there() -> None:
+    for module in (nn, functional, tg.optim, tg.optim.lr_scheduler):
+        for name, near in module.NEAREST.items():
+            assert not hasattr(module, name)
+            for word in near.partition(", ")[0].split(", "):
+                known = hasattr(module, word.partition(".")[0])
+                assert known or " " in word or "(" in word or word.startswith("p."), word
+
+
+def test_devices_and_dtypes_are_told_apart() -> None:
+    net = nn.Linear(2, 1)
+    assert net.to("cpu").cpu().weight.dtype == np.float32
+    assert net.to("float64").weight.dtype == np.float64
+    assert net.to("cpu", np.float32).weight.dtype == np.float32
+    assert net.to(device="cpu", dtype=tg.float64).weight.dtype == np.float64
+    assert net.half().weight.dtype == np.float16
+
+
+def test_modules_of_a_sequential_can_be_exchanged() -> None:
+    net = nn.Sequential(nn.Linear(1, 2), nn.ReLU(), nn.Linear(2, 1))
+    net[1] = nn.Tanh()
+    assert isinstance(net[1], nn.Tanh)
+    del net[-2]
+    assert [name for name, _ in net.named_parameters()][2:] == ["1.weight", "1.bias"]
+    assert len(net.extend([nn.ReLU(), nn.ReLU()])) == 4
+
+
+def test_a_layer_without_inputs_starts_with_a_bias_of_zeros() -> None:
+    assert value(nn.Linear(0, 2).bias).tolist() == [0, 0]

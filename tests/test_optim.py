@@ -168,6 +168,11 @@ def test_a_state_that_does_not_fit_changes_nothing(
         (lambda w: optim.SGD([{"params": [w], "rate": 1}]), TypeError, "rate is not an option"),
         (lambda w: optim.lr_scheduler.StepLR(optim.SGD([w]), 0), ValueError, "step_size"),
         (lambda w: optim.lr_scheduler.CosineAnnealingLR(optim.SGD([w]), 0), ValueError, "T_max"),
+        (
+            lambda w: optim.lr_scheduler.ExponentialLR(optim.SGD([w]), 1, last_epoch=3),
+            ValueError,
+            "last_epoch is -1",
+        ),
         (lambda w: optim.lr_scheduler.StepLR([w], 1), TypeError, "an optimiser is needed"),
     ],
 )

@@ -47,7 +47,7 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     ...     tg.save({"net": net.state_dict(), "epoch": 3}, f"{folder}/net.safetensors")
     ...     loaded = tg.load(f"{folder}/net.safetensors")
     >>> net.load_state_dict(loaded["net"])
-    Misfits(missing_keys=[], unexpected_keys=[])
+    <All keys matched successfully>
     """
     arrays: dict[str, ndarray] = {}
     tree = flattened(obj, "", arrays)

@@ -251,8 +251,17 @@ OPTIMISERS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIMISERS)
-@pytest.mark.parametrize("loss", ["MSELoss", "CrossEntropyLoss", "BCEWithLogitsLoss"])
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [
+        *((name, "CrossEntropyLoss") for name in OPTIMISERS),
+        *(
+            (name, loss)
+            for name in ("momentum", "Adam")
+            for loss in ("MSELoss", "BCEWithLogitsLoss")
+        ),
+    ],
+)
 def test_a_thousand_steps_of_training(name: str, loss: str) -> None:
     ours, theirs = (trained(lib, OPTIMISERS[name], loss) for lib in LIBRARIES)
     assert ours[-1] < ours[0]

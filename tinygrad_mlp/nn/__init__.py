@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import sqrt
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy import ndarray
 from numpy.typing import DTypeLike
 
+from ..absent import absent
 from ..arguments import FLOAT, as_dtype, as_shape
 from ..in_place import become, move
 from ..random import default_generator
@@ -41,6 +42,29 @@ __all__ = [
     "Tanh",
     "functional",
 ]
+
+
+# Of PyTorch's names that are not here, those whose nearest is not spelled alike.
+NEAREST = {
+    "BCELoss": "BCEWithLogitsLoss, which takes logits",
+    "Dropout": "Identity, which drops nothing",
+    "ELU": "ReLU",
+    "GELU": "ReLU",
+    "L1Loss": "MSELoss",
+    "LazyLinear": "Linear, which is told in_features",
+    "LeakyReLU": "ReLU",
+    "ModuleDict": "Sequential, which takes a dict of names",
+    "ModuleList": "Sequential, whose Modules can be indexed and looped over",
+    "NLLLoss": "CrossEntropyLoss, which takes logits",
+    "SiLU": "Sigmoid, as x * x.sigmoid() is SiLU",
+    "Softplus": "functional.logsigmoid, as -logsigmoid(-x) is softplus",
+    "init": "Linear, which starts as PyTorch's does; set others by .data",
+    "utils": "p.grad, which may be scaled before optimiser.step()",
+}
+
+
+def __getattr__(name: str) -> Any:
+    raise absent("nn", name, __all__, NEAREST)
 
 
 class IsParameter(type):
@@ -71,6 +95,11 @@ class Misfits(NamedTuple):
 
     missing_keys: list[str]
     unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not any(self):
+            return "<All keys matched successfully>"
+        return f"Misfits(missing_keys={self[0]}, unexpected_keys={self[1]})"
 
 
 class Module:
@@ -143,15 +172,7 @@ class Module:
             found = self.__dict__.get(home, {})
             if name in found:
                 return found[name]
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{self._near(name)}")
-
-    def _near(self, name: str) -> str:
-        if name.startswith("__"):
-            return ""
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, [n for n in dir(self) if not n.startswith("_")], 1, 0.5)
-        return f"; the nearest there is: {near[0]}" if near else ""
+        raise absent(type(self).__name__, name, dir(self))
 
     def __delattr__(self, name: str) -> None:
         for home in ("_parameters", "_modules", "_buffers"):
@@ -161,7 +182,8 @@ class Module:
         object.__delattr__(self, name)
 
     def __dir__(self) -> list[str]:
-        parts = (n for home in ("_parameters", "_modules", "_buffers") for n in self.__dict__[home])
+        homes = ("_parameters", "_modules", "_buffers")
+        parts = (name for home in homes for name in self.__dict__.get(home, ()))
         return sorted({*object.__dir__(self), *parts})
 
     def register_parameter(self, name: str, parameter: Tensor | None) -> None:
@@ -312,12 +334,23 @@ class Module:
         function(self)
         return self
 
-    def to(self, dtype: DTypeLike) -> Module:
+    def to(self, *args: Any, device: Any = None, dtype: DTypeLike | None = None) -> Module:
         """Convert Parameters and buffers of a float dtype to another one, and their gradients.
 
-        A CPU device is taken too, and changes nothing.
+        A device, a dtype or both, by place or by name; the only device is the CPU. RuntimeError
+        for another one, TypeError for a dtype that is not a float.
+
+        >>> import tinygrad_mlp as tg
+        >>> tg.nn.Linear(2, 1).to("cpu", tg.float64).weight.dtype
+        dtype('float64')
         """
-        if is_cpu(dtype):
+        for given in args:
+            if is_device(given):
+                device = given
+            else:
+                dtype = given
+        require_cpu(device)
+        if dtype is None:
             return self
         target = as_dtype(dtype)
         if target.kind != "f":
@@ -338,6 +371,14 @@ class Module:
     def double(self) -> Module:
         """``to`` float64."""
         return self.to(np.float64)
+
+    def half(self) -> Module:
+        """``to`` float16."""
+        return self.to(np.float16)
+
+    def cpu(self) -> Module:
+        """The Module as it is: there is no other device."""
+        return self
 
     # Its printed form, which is PyTorch's.
 
@@ -388,6 +429,12 @@ class Sequential(Module):
         self.add_module(str(len(self)), module)
         return self
 
+    def extend(self, modules: Iterable[Module]) -> Sequential:
+        """Add Modules at the end; returns the Sequential."""
+        for module in modules:
+            self.append(module)
+        return self
+
     def __len__(self) -> int:
         return len(self._modules)
 
@@ -397,7 +444,23 @@ class Sequential(Module):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return type(self)(dict(list(self._modules.items())[index]))
-        return list(self._modules.values())[index]
+        return self._modules[self._name(index)]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        self.add_module(self._name(index), module)
+
+    def __delitem__(self, index: int) -> None:
+        del self._modules[self._name(index)]
+        # Those after it move up. Names that were given stay.
+        names = [str(i) if n.isdecimal() else n for i, n in enumerate(self._modules)]
+        self.__dict__["_modules"] = dict(zip(names, self._modules.values()))
+
+    def _name(self, index: int) -> str:
+        try:
+            names: list[str] = list(self._modules)
+            return names[index]
+        except IndexError:
+            raise IndexError(f"Sequential: there is no Module {index} among {len(self)}") from None
 
 
 class Linear(Module):
@@ -422,15 +485,15 @@ class Linear(Module):
         dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__()
-        if device is not None and not is_cpu(device):
-            raise RuntimeError(f"Linear: the only device is the CPU, not {device}")
+        require_cpu(device)
         self.in_features, self.out_features = as_shape("Linear", (in_features, out_features))
         kind = as_dtype(dtype or FLOAT)
         # The steps of PyTorch's kaiming_uniform_(a=√5), whose rounding shows in the last bit.
         bound = sqrt(3.0) * (sqrt(2.0 / (1 + sqrt(5) ** 2)) / sqrt(in_features or 1))
         self.weight = Parameter(uniform(bound, (out_features, in_features), kind))
         if bias:
-            self.bias = Parameter(uniform(1 / sqrt(in_features or 1), (out_features,), kind))
+            bound = 1 / sqrt(in_features) if in_features else 0.0
+            self.bias = Parameter(uniform(bound, (out_features,), kind))
         else:
             self.register_parameter("bias", None)
 
@@ -529,14 +592,14 @@ class MSELoss(Module):
     tensor(4.)
     """
 
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__()
         functional.require_reduction("MSELoss", reduction)
         self.reduction = reduction
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss."""
-        return functional.mse_loss(input, target, self.reduction)
+        return functional.mse_loss(input, target, reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(Module):
@@ -550,6 +613,7 @@ class BCEWithLogitsLoss(Module):
     def __init__(
         self,
         weight: Tensor | None = None,
+        *,
         reduction: str = "mean",
         pos_weight: Tensor | None = None,
     ) -> None:
@@ -562,7 +626,7 @@ class BCEWithLogitsLoss(Module):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss."""
         return functional.binary_cross_entropy_with_logits(
-            input, target, self.weight, self.reduction, self.pos_weight
+            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
         )
 
 
@@ -577,6 +641,7 @@ class CrossEntropyLoss(Module):
     def __init__(
         self,
         weight: Tensor | None = None,
+        *,
         ignore_index: int = -100,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
@@ -591,7 +656,12 @@ class CrossEntropyLoss(Module):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss."""
         return functional.cross_entropy(
-            input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
+            input,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
         )
 
 
@@ -631,8 +701,19 @@ def zero_grad(parameter: Tensor, set_to_none: bool) -> None:
         parameter.grad.zero_()
 
 
-def is_cpu(device: Any) -> bool:
-    return device == "cpu" if isinstance(device, str) else getattr(device, "type", None) == "cpu"
+def is_device(value: Any) -> bool:
+    """Whether this says where a Tensor is, rather than which dtype it has."""
+    if isinstance(value, str):
+        return value.partition(":")[0] in ("cpu", "cuda", "meta", "mps", "xpu")
+    return hasattr(value, "type") and hasattr(value, "index")
+
+
+def require_cpu(device: Any) -> None:
+    kind = getattr(device, "type", device)
+    if kind is not None and str(kind).partition(":")[0] != "cpu":
+        raise RuntimeError(
+            f"device: there is no {str(kind)!r}, everything runs on the CPU; use 'cpu'"
+        )
 
 
 def once(pairs: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy import ndarray
 
 from .. import ops
+from ..absent import absent
 from ..functions import function
 from ..tensor import Tensor, apply, known, permute, wrap
 
@@ -30,6 +31,22 @@ __all__ = [
 
 relu, sigmoid, tanh = map(function, ("relu", "sigmoid", "tanh"))
 softmax, log_softmax = map(function, ("softmax", "log_softmax"))
+
+# Of PyTorch's names that are not here, those whose nearest is not spelled alike.
+NEAREST = {
+    "binary_cross_entropy": "binary_cross_entropy_with_logits",
+    "gelu": "relu",
+    "l1_loss": "mse_loss",
+    "leaky_relu": "relu",
+    "nll_loss": "cross_entropy, which takes logits",
+    "one_hot": "eye(n)[classes]",
+    "softplus": "logsigmoid, as -logsigmoid(-x) is softplus",
+}
+
+
+def __getattr__(name: str) -> Any:
+    raise absent("nn.functional", name, __all__, NEAREST)
+
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -62,7 +79,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     return input.minimum(0) - (-input.abs()).exp().log1p()
 
 
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """(x − y)² of each entry: their mean, their sum, or with "none" each, in the entries' shape.
 
     ValueError where the shapes do not broadcast. Where they differ but do, it warns, as PyTorch
@@ -86,6 +103,7 @@ def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    *,
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
@@ -121,6 +139,7 @@ def cross_entropy(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    *,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..absent import absent
 from ..in_place import overwrite
 from ..nn import loaded, zero_grad
 from ..tape import enable_grad
@@ -25,6 +26,13 @@ from ..tensor import Tensor, wrap
 from . import lr_scheduler
 
 __all__ = ["Adam", "AdamW", "Optimizer", "SGD", "lr_scheduler"]
+
+NEAREST = {"RMSprop": "Adam", "Adagrad": "Adam", "LBFGS": "Adam", "RAdam": "Adam", "NAdam": "Adam"}
+
+
+def __getattr__(name: str) -> Any:
+    raise absent("optim", name, __all__, NEAREST)
+
 
 Group = dict[str, Any]
 State = dict[str, Any]
@@ -36,7 +44,8 @@ class Optimizer:
     ``params`` are Tensors, or dicts of which each is a group: its ``params``, and the options that
     are other than the optimiser's. ``param_groups`` lists the groups, whose options, such as
     ``lr``, may be changed at any time. ``state`` holds for each parameter what is kept from step
-    to step: arrays, and numbers.
+    to step: arrays, and numbers. ``foreach`` and ``fused``, which tell PyTorch how to run a step,
+    are taken and change nothing.
 
     TypeError for parameters that are not Tensors; ValueError where there is none, one comes twice
     or is not a leaf, or an option is out of its range.
@@ -114,19 +123,18 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        new = []
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
-                    state = dict(self.state.get(p, {}))
-                    new.append((p, *self.updated(group, p._array, p.grad._array, state)))
-        for p, array, state in new:
-            overwrite(p, array)
-            self.state[p] = state
+                    kept = self.state.setdefault(p, {})
+                    overwrite(p, self.updated(group, p._array, p.grad._array, kept))
         return loss
 
-    def updated(self, group: Group, p: ndarray, g: ndarray, state: State) -> tuple[ndarray, State]:
-        """The new value of a parameter, from its value and gradient, and its new state."""
+    def updated(self, group: Group, p: ndarray, g: ndarray, state: State) -> ndarray:
+        """The new value of a parameter, from its value and gradient, which a tape may hold.
+
+        What there is in ``state`` is the optimiser's own, and is changed in place.
+        """
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
@@ -219,6 +227,8 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        fused: bool | None = None,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -238,7 +248,7 @@ class SGD(Optimizer):
         plain = not group["nesterov"] or (momentum > 0 and dampening == 0)
         require(self, group, "nesterov", plain, "takes a momentum and no dampening")
 
-    def updated(self, group: Group, p: ndarray, g: ndarray, state: State) -> tuple[ndarray, State]:
+    def updated(self, group: Group, p: ndarray, g: ndarray, state: State) -> ndarray:
         """One step of one parameter."""
         if group["maximize"]:
             g = -g
@@ -247,10 +257,16 @@ class SGD(Optimizer):
         momentum = group["momentum"]
         if momentum:
             v = state.get("momentum_buffer")
-            v = g.copy() if v is None else momentum * v + (1 - group["dampening"]) * g
-            state["momentum_buffer"] = v
+            if v is None:
+                v = state["momentum_buffer"] = np.array(g)
+            else:
+                v *= momentum
+                v += (1 - group["dampening"]) * g if group["dampening"] else g
             g = g + momentum * v if group["nesterov"] else v
-        return p - group["lr"] * g, state
+        out = np.empty_like(p)
+        np.multiply(g, -group["lr"], out)
+        out += p
+        return out
 
 
 class Adam(Optimizer):
@@ -274,6 +290,8 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        fused: bool | None = None,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -293,7 +311,7 @@ class Adam(Optimizer):
         within = len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
         require(self, group, "betas", within, "are two numbers, from 0 to less than 1")
 
-    def updated(self, group: Group, p: ndarray, g: ndarray, state: State) -> tuple[ndarray, State]:
+    def updated(self, group: Group, p: ndarray, g: ndarray, state: State) -> ndarray:
         """One step of one parameter."""
         (b1, b2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
         if group["maximize"]:
@@ -302,18 +320,28 @@ class Adam(Optimizer):
             p = p * (1 - lr * decay)
         elif decay:
             g = g + decay * p
-        t = state.get("step", 0) + 1
+        t = state["step"] = state.get("step", 0) + 1
         if t == 1:
-            m, v = (1 - b1) * g, (1 - b2) * (g * g)
-        else:
-            m, v = state["exp_avg"], state["exp_avg_sq"]
-            m, v = m + (1 - b1) * (g - m), b2 * v + (1 - b2) * (g * g)
-        state.update(step=t, exp_avg=m, exp_avg_sq=v)
+            state["exp_avg"], state["exp_avg_sq"] = np.zeros_like(p), np.zeros_like(p)
+        m, v = state["exp_avg"], state["exp_avg_sq"]
+        out = np.empty_like(p)  # for each term in turn, and in the end for the result
+        np.subtract(g, m, out)
+        out *= 1 - b1
+        m += out
+        v *= b2
+        np.multiply(g, g, out)
+        out *= 1 - b2
+        v += out
         if group["amsgrad"]:
-            v = np.maximum(state.get("max_exp_avg_sq", v), v)
-            state["max_exp_avg_sq"] = v
-        root = np.sqrt(v) / sqrt(1 - b2**t) + group["eps"]
-        return p - (lr / (1 - b1**t)) * (m / root), state
+            largest = state.setdefault("max_exp_avg_sq", np.zeros_like(v))
+            v = np.maximum(largest, v, out=largest)
+        np.sqrt(v, out)
+        out /= sqrt(1 - b2**t)
+        out += group["eps"]
+        np.divide(m, out, out)
+        out *= -lr / (1 - b1**t)
+        out += p
+        return out
 
 
 class AdamW(Adam):
@@ -337,6 +365,8 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        fused: bool | None = None,
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
 

@@ -16,19 +16,36 @@ from collections.abc import Mapping
 from math import cos, pi
 from typing import Any
 
+from ..absent import absent
+
 __all__ = ["CosineAnnealingLR", "ExponentialLR", "LRScheduler", "StepLR"]
+
+
+NEAREST = {"MultiStepLR": "StepLR", "LambdaLR": "a change of param_groups[i]['lr'] in the loop"}
+
+
+def __getattr__(name: str) -> Any:
+    raise absent("lr_scheduler", name, __all__, NEAREST)
 
 
 class LRScheduler:
     """What schedules share; a subclass says in ``next`` what the rate of a group becomes.
 
     Each step changes the rate that is there, so that several schedules can act on one optimiser.
+    To go on with an earlier run, load the ``state_dict`` of its schedule and of its optimiser.
+
+    TypeError for what is no optimiser; ValueError for a ``last_epoch`` other than -1, a new run's.
     """
 
-    def __init__(self, optimizer: Any) -> None:
+    def __init__(self, optimizer: Any, last_epoch: int = -1) -> None:
         if not hasattr(optimizer, "param_groups"):
             raise TypeError(
                 f"{type(self).__name__}: an optimiser is needed, not {type(optimizer).__name__}"
+            )
+        if last_epoch != -1:
+            raise ValueError(
+                f"{type(self).__name__}: last_epoch is -1, not {last_epoch}; to go on with an "
+                "earlier run, load_state_dict() what its schedule and its optimiser gave"
             )
         self.optimizer = optimizer
         self.last_epoch = 0
@@ -67,8 +84,10 @@ class LRScheduler:
 class StepLR(LRScheduler):
     """The rate times gamma, every ``step_size`` epochs."""
 
-    def __init__(self, optimizer: Any, step_size: int, gamma: float = 0.1) -> None:
-        super().__init__(optimizer)
+    def __init__(
+        self, optimizer: Any, step_size: int, gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
+        super().__init__(optimizer, last_epoch)
         if step_size < 1:
             raise ValueError(f"StepLR: step_size is 1 or more, not {step_size}")
         self.step_size, self.gamma = step_size, gamma
@@ -81,8 +100,8 @@ class StepLR(LRScheduler):
 class ExponentialLR(LRScheduler):
     """The rate times gamma, every epoch."""
 
-    def __init__(self, optimizer: Any, gamma: float) -> None:
-        super().__init__(optimizer)
+    def __init__(self, optimizer: Any, gamma: float, last_epoch: int = -1) -> None:
+        super().__init__(optimizer, last_epoch)
         self.gamma = gamma
 
     def next(self, lr: float, base: float) -> float:
@@ -93,8 +112,10 @@ class ExponentialLR(LRScheduler):
 class CosineAnnealingLR(LRScheduler):
     """From the first rate to ``eta_min`` in ``T_max`` epochs, along half a period of a cosine."""
 
-    def __init__(self, optimizer: Any, T_max: int, eta_min: float = 0.0) -> None:
-        super().__init__(optimizer)
+    def __init__(
+        self, optimizer: Any, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
+    ) -> None:
+        super().__init__(optimizer, last_epoch)
         if T_max < 1:
             raise ValueError(f"CosineAnnealingLR: T_max is 1 or more, not {T_max}")
         self.T_max, self.eta_min = T_max, eta_min
