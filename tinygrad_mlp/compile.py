@@ -340,27 +340,62 @@ Kind = tuple[Shape, np.dtype[Any]]
 FUSED = Op("fused", "x", np.positive)
 FUSE = 2**15  # entries
 BLOCK = 2**17  # bytes
+# A product of matrices with this few terms in each sum takes little more time by blocks than as a
+# whole. Made that way, it needs no array that would be large.
+THIN = 16
+# The sum of so few products is as accurate when BLAS takes it as when np.add does, which adds by
+# pairs. Of the sums along one axis of a matrix, those over the rows are: np.add adds row to row.
+INNER = Op("inner", "Σ x ⊙ y", lambda x, y: np.vdot(x, y))
+INNER_MOST = 2**10
+ROW_MOST = 2**7
 # An array this large is made when it is needed and let go of when it is not: it would be most of
 # the memory between the calls, and making it takes little of the time that filling it does.
 LARGE = 2**22  # bytes
 
 
-def fused(lines: list[Value], outputs: list[Value | None]) -> list[Value]:
-    """The lines, with those that only feed another of the same shape made part of that."""
+def users_of(lines: list[Value]) -> dict[Value, list[Value]]:
     users: dict[Value, list[Value]] = {}
     for v in lines:
         for x in v.inputs:
             users.setdefault(x, []).append(v)
+    return users
+
+
+def with_inner_products(lines: list[Value], outputs: list[Value | None]) -> list[Value]:
+    """The lines, with a sum of products as one op where that is as accurate as two."""
+    users = users_of(lines)
+    gone = set()
+    for v in lines:
+        (x, *_) = v.inputs
+        if (
+            (v.op is ops.sum and v.shape == () and x.op is ops.mul and users[x] == [v])
+            and (x not in outputs and prod(x.shape) <= INNER_MOST and x.dtype.char in "fd")
+            and all(y.shape == x.shape for y in x.inputs)
+        ):
+            gone.add(x)
+            v.op, v.inputs, v.options = INNER, x.inputs, ()
+    return [v for v in lines if v not in gone]
+
+
+def fused(lines: list[Value], outputs: list[Value | None]) -> list[Value]:
+    """The lines, with those that only feed another of the same shape made part of that."""
+    users = users_of(lines)
     into: dict[Value, Value] = {}
     parts: dict[Value, list[Value]] = {}
     for v in reversed(lines):
-        if elementwise(v) and v.shape and v.shape[0] > 1 and prod(v.shape) >= FUSE:
-            into[v] = v
-            if v not in outputs:
-                ends = {into.get(user) for user in users[v]}
-                end = ends.pop()
-                if not ends and end is not None and end.shape == v.shape:
-                    into[v] = end
+        if len(v.shape) == 0 or v.shape[0] < 2 or prod(v.shape) < FUSE:
+            continue
+        thin = is_thin(v) and size(v) >= LARGE
+        if not thin and not elementwise(v):
+            continue
+        end = None
+        if v not in outputs:
+            ends = {None if is_thin(user) else into.get(user) for user in users[v]}
+            end = ends.pop()
+            if ends or end is None or end.shape != v.shape:
+                end = None
+        if end is not None or not thin:
+            into[v] = end or v
             parts.setdefault(into[v], []).insert(0, v)
     for end, members in parts.items():
         if len(members) > 1 or end.op is ops.sigmoid:
@@ -390,7 +425,7 @@ class Writer:
         self.home: dict[Value, str] = {}
         self.fixed: set[Value] = set()
         self.showing: dict[str, list[str]] = {}
-        lines = fused(lines, outputs)
+        lines = fused(with_inner_products(lines, outputs), outputs)
         # The root of a view is the value whose memory it shows.
         self.root: dict[Value, Value] = {}
         for v in lines:
@@ -485,6 +520,7 @@ class Writer:
         for x in v.inputs:
             # Another view of that array would be read when part of it is written over already.
             whole = x in ending and roots.count(x) == v.inputs.count(x)
+            whole = whole and not any(p.op is ops.matmul and x is p.inputs[1] for p in v.parts)
             if whole and x.op is not None and (x.shape, x.dtype) == (v.shape, v.dtype):
                 return x
         return None
@@ -609,7 +645,10 @@ class Writer:
         lines = []
         for i, part in enumerate(v.parts):
             assert part.op is not None
-            ins = self.operands(part, name)
+            if part.op is ops.matmul:
+                ins = [name(part.inputs[0]), self.name_of(part.inputs[1])]
+            else:
+                ins = self.operands(part, name)
             ends = [x for x in dict.fromkeys(part.inputs) if x in scratch and last[x] == i]
             if part is v.parts[-1]:
                 out = cut(v.name)
@@ -640,7 +679,7 @@ class Writer:
         assert op is not None
         into = "" if out is None else f", out={out}"
         if op is ops.matmul:
-            two = len(v.shape) == 2 == len(v.inputs[0].shape)
+            two = len(v.shape) == 2 == len(v.inputs[0].shape) == len(v.inputs[1].shape)
             return [
                 f"{ins[0]}.dot({ins[1]}{into})" if two else f"np.matmul({', '.join(ins)}{into})"
             ]
@@ -659,8 +698,10 @@ class Writer:
             return [f"np.clip({ins[0]}, {low}, {high}{into})"]
         if op in REDUCTIONS:
             axes, keep = options
-            keeping = ", keepdims=True" if keep else ""
-            reduced = f"np.{REDUCTIONS[op]}.reduce({ins[0]}, axis={axes}{keeping}{into})"
+            reduced = self.summed(v, ins[0], into) if REDUCTIONS[op] == "add" else None
+            if reduced is None:
+                keeping = ", keepdims=True" if keep else ""
+                reduced = f"np.{REDUCTIONS[op]}.reduce({ins[0]}, axis={axes}{keeping}{into})"
             if op is not ops.mean:
                 return [reduced]
             n = self.number(ops.terms(v.inputs[0].shape, axes), v.dtype)
@@ -685,6 +726,8 @@ class Writer:
                 f"np.add({out}, {self.given(one)}, out={scratch})",
                 f"np.divide({out}, {scratch}, out={out})",
             ]
+        if op is INNER:
+            return [f"np.vdot({', '.join(ins)})"]
         if op is ops.cat:
             return [f"np.concatenate(({', '.join(ins)},), axis={options[0]}{into})"]
         if op is ops.where:
@@ -696,6 +739,24 @@ class Writer:
         called = f"({', '.join(ins)},)" if op.variadic else ", ".join(ins)
         given = "".join(f", {self.given(o)}" for o in options)
         return [f"np.asarray({self.given(op.forward)}({called}{given}))"]
+
+    def summed(self, v: Value, x: str, into: str) -> str | None:
+        """A sum along one axis of a matrix as a product with ones, which is faster."""
+        (source,), (axes, keep) = v.inputs, v.options
+        if len(source.shape) != 2 or v.dtype.char not in "fd" or is_broadcast(source):
+            return None
+        n, k = source.shape
+        if axes == (0,):
+            return f"{self.ones((1, n) if keep else (n,), v.dtype)}.dot({x}{into})"
+        if axes == (1,) and k <= ROW_MOST:
+            return f"{x}.dot({self.ones((k, 1) if keep else (k,), v.dtype)}{into})"
+        return None
+
+    def ones(self, shape: Shape, dtype: np.dtype[Any]) -> str:
+        key = ("ones", shape, dtype)
+        if key not in self.names:
+            self.names[key] = self.given(np.ones(shape, dtype))
+        return self.names[key]
 
     def returned(self, outputs: list[Value | None]) -> list[str]:
         """What to return for each output: an array of the caller's own, so each root only once."""
@@ -728,6 +789,15 @@ def is_broadcast(v: Value) -> bool:
 def writes_out(v: Value) -> bool:
     """Whether the op can write its result into a given array."""
     return elementwise(v) or v.op in REDUCTIONS or v.op in (ops.matmul, ops.cat)
+
+
+def is_thin(v: Value) -> bool:
+    """Whether this is a product of matrices with few terms in each sum."""
+    return (
+        v.op is ops.matmul
+        and all(len(x.shape) == 2 for x in v.inputs)
+        and v.inputs[0].shape[1] <= THIN
+    )
 
 
 def elementwise(v: Value) -> bool:
