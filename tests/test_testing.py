@@ -28,35 +28,21 @@ from tinygrad_mlp.testing import (
     gradcheck,
     gradgradcheck,
     oracle,
+    script,
     shrink,
     strategies,
 )
 from tinygrad_mlp.testing.fuzzing import run_chunk
-from tinygrad_mlp.testing.mistakes import broken, mistakes
-from tinygrad_mlp.testing.oracles import derivative, difference, tape
-from tinygrad_mlp.testing.programs import (
-    MARGIN,
-    SPECS,
-    Leaf,
-    Step,
-    far_enough,
-    trace,
-)
-from tinygrad_mlp.testing.programs import (
-    two_layer as two_layer_program,
-)
+from tinygrad_mlp.testing.generating import two_layer as two_layer_program
+from tinygrad_mlp.testing.mistakes import HARMLESS, SECOND_ORDER, broken, mistakes
+from tinygrad_mlp.testing.oracles import derivative, tape
+from tinygrad_mlp.testing.programs import Leaf, Step, trace
+from tinygrad_mlp.testing.rounding import difference
+from tinygrad_mlp.testing.specs import MARGIN, SPECS
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE", "quick") != "quick"
 
-# What these change is only where the derivative does not exist: x ≤ 0 in xʸ. The derivative of
-# sign is 0, with either sign.
-EQUIVALENT = {
-    ("pow_tensor", "argument-x-5"),
-    ("pow_tensor", "argument-y-5"),
-    ("pow_tensor", "argument-y-6"),
-    ("sign", "sign"),
-}
-MISTAKES = [(op, m) for op in ops.TABLE for m in mistakes(op) if (op, m) not in EQUIVALENT]
+MISTAKES = [(op, m) for op in ops.TABLE for m in mistakes(op) if (op, m) not in HARMLESS]
 # All of them take minutes; the quick run has one of each op.
 CHECKED = MISTAKES if THOROUGH else list({op: (op, m) for op, m in MISTAKES}.values())
 
@@ -76,7 +62,8 @@ def test_programs_use_every_op_and_keep_from_kinks() -> None:
         for step in program.steps:
             seen.add(step.op)
             xs = [values[i] for i in step.inputs]
-            assert far_enough(SPECS[step.op], xs, step.options)
+            distance = SPECS[step.op].distance
+            assert distance is None or np.all(distance(xs, step.options) >= MARGIN)
             domain = ops.TABLE[step.op].domain
             if domain is not None and step.op != "clamp":
                 assert np.all(domain(*xs, *step.options.values()))
@@ -145,16 +132,14 @@ def test_scripts_run_and_print_the_gradients(order: int) -> None:
     for seed in range(40):
         program = generate(seed=seed)
         mine = tape(tg)(program, order).quantities
-        script = program.script(order).replace("import torch", "import no_such_library")
+        source = script(program, order).replace("import torch", "import no_such_library")
         output = io.StringIO()
         with contextlib.redirect_stdout(output), np.errstate(all="ignore"):
-            exec(compile(script, "script", "exec"), {})
+            exec(compile(source, "script", "exec"), {})
         printed = dict(
             line.split(" = ") for line in output.getvalue().splitlines() if " = " in line
         )
-        for name, array in mine.items():
-            if printed.get(name, "None") != "None":
-                assert printed[name] == repr(array.tolist())
+        assert printed == {name: repr(array.tolist()) for name, array in mine.items()}
 
 
 # Shrinking.
@@ -343,12 +328,12 @@ def test_check_op_reports_every_mistake(op: str, mistake: str) -> None:
 
 @pytest.mark.parametrize(("op", "mistake"), CHECKED)
 def test_the_fuzzer_reports_every_mistake(op: str, mistake: str) -> None:
-    order = 2 if (op, mistake) == ("pow_tensor", "argument-x-4") else 1
+    order = 2 if (op, mistake) in SECOND_ORDER else 1
     plan = Plan(ops=(op,) if order == 2 else Plan.ops, mistake=(op, mistake), order=order)
     assert any(run_chunk(plan, start, 100)[1] for start in range(0, 600, 100))
 
 
-@pytest.mark.parametrize(("op", "mistake"), sorted(EQUIVALENT))
+@pytest.mark.parametrize(("op", "mistake"), sorted(HARMLESS))
 def test_the_other_mistakes_change_nothing(op: str, mistake: str) -> None:
     check_op(op, library=broken(op, mistake), examples=5)
 

@@ -4,17 +4,29 @@
 >>> gradcheck(lambda x: (x * x).sum(), [1.0, 2.0])
 True
 
-``strategies`` are for tests with Hypothesis, which only they need.
+- ``gradcheck`` and ``gradgradcheck`` compare a function's gradients with finite differences.
+- ``check_op`` checks all that an op must satisfy: a row of the table, one of your own, a function.
+- ``fuzz`` runs the random programs of a ``Plan`` against oracles, as ``tinygrad-mlp fuzz`` does;
+  ``generate`` makes one ``Program``, ``shrink`` makes one smaller, ``script`` writes one as a
+  script, and ``oracle`` is another way to its derivatives.
+- ``strategies`` has, for tests with Hypothesis, which only it needs, ``shapes``,
+  ``broadcastable_shapes``, ``arrays``, ``tensors``, ``two_layer_problems`` and ``programs``.
 """
 
 from .checks import check_op, gradcheck, gradgradcheck
-from .fuzzing import Plan, fuzz
+from .fuzzing import Plan, Report, fuzz
+from .generating import generate
 from .oracles import Unavailable, oracle
-from .programs import Program, generate, shrink
+from .programs import Program
+from .scripts import script
+from .shrinking import shrink
+from .specs import OPS
 
 __all__ = [
+    "OPS",
     "Plan",
     "Program",
+    "Report",
     "Unavailable",
     "check_op",
     "fuzz",
@@ -22,5 +34,14 @@ __all__ = [
     "gradcheck",
     "gradgradcheck",
     "oracle",
+    "script",
     "shrink",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "strategies":
+        from importlib import import_module
+
+        return import_module(f"{__name__}.strategies")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

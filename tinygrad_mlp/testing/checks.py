@@ -11,10 +11,14 @@ import numpy as np
 from numpy import ndarray
 
 from .. import ops
-from ..ops import Op
-from .fuzzing import short
-from .oracles import complex_step, derivative, difference, tape
-from .programs import MARGIN, Program, Shape, generate, run, shrink, trace, weights
+from ..ops import Op, Shape
+from .generating import generate
+from .oracles import derivative, oracle, tape, weights
+from .programs import Program, run, trace
+from .rounding import difference
+from .scripts import statements
+from .shrinking import shrink
+from .specs import MARGIN
 
 SAFETY = 8  # times the error that finite differences estimate for themselves
 UNCLEAR = 1e-3  # of a derivative: with a larger error than that, finite differences say nothing
@@ -76,7 +80,7 @@ def gradients(lib: Any, function: Function, leaves: list[Any], graph: bool = Fal
     outputs = [y for y in outputs_of(function, leaves) if y.requires_grad]
     found: Sequence[Any] = [None] * len(leaves)
     if outputs:
-        ws = [lib.tensor(weights(y.shape, y.dtype)) for y in outputs]
+        ws = [lib.tensor(weights(y.shape).astype(y.dtype)) for y in outputs]
         found = lib.grad(outputs, leaves, ws, create_graph=graph, allow_unused=True)
     return [lib.zeros_like(x) if d is None else d for d, x in zip(found, leaves, strict=True)]
 
@@ -185,7 +189,7 @@ def row_failures(op: str, lib: Any, examples: int, seed: int) -> Iterator[tuple[
             if text is not None:
                 failed.add(check)
                 small = shrink(program, lambda p, test=test: test(lib, p) is not None, 300)  # type: ignore[misc]
-                yield check, f"{test(lib, small)}, in {'; '.join(short(small))}"
+                yield check, f"{test(lib, small)}, in {'; '.join(statements(small))}"
 
 
 def of_one_op(op: str, examples: int, seed: int) -> Iterator[Program]:
@@ -221,7 +225,7 @@ def against_complex(program: Program, answer: Callable[[], Any], order: int) -> 
         mine = answer()
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-    found = difference(program, mine, complex_step(), order)
+    found = difference(program, mine, oracle("complex"), order)
     return None if found is None else str(found)
 
 
@@ -245,7 +249,7 @@ def loss_of(lib: Any, program: Program) -> Function:
     def loss(*leaves: Any) -> Any:
         values = run(program, lib, leaves)
         parts = [
-            (values[i] * lib.tensor(weights(values[i].shape, values[i].dtype))).sum()
+            (values[i] * lib.tensor(weights(values[i].shape).astype(values[i].dtype))).sum()
             for i in program.outputs
         ]
         total = parts[0]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import json
 import signal
-import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import count, takewhile
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -19,26 +19,36 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .generating import generate, two_layer
 from .mistakes import broken
-from .oracles import Unavailable, difference, oracle, tape
-from .programs import OPS, SPECS, Program, generate, shrink, two_layer
+from .oracles import Unavailable, oracle, tape
+from .programs import Program
+from .rounding import difference
+from .scripts import script
+from .shrinking import shrink
+from .specs import DTYPES, OPS
 
-CHUNK = 100
+CHUNK = 50  # programs that a worker takes at a time
 MARK = "# program: "
 TWO_LAYER_EVERY = 16
 
 
-class Failure(NamedTuple):
-    """What is wrong with a program's answer."""
+class Verdict(NamedTuple):
+    """What is wrong with the tape's answer to a program, or None, by whom, and who answered."""
 
-    example: int | str  # its number, or the file it came from
-    text: str
-    program: str  # as JSON
+    text: str | None
+    oracle: str | None
+    answered: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run: which programs, against what, on which copy of the package."""
+    """What to run: which programs, against what, on which copy of the package.
+
+    ``against`` names oracles, ``ops`` rows of the table; ``order`` is that of the derivatives, 1 or
+    2; ``mistake`` is an op and a mistake to make in it; ``most`` is how many steps a program may
+    have; ``dtypes`` are those of its leaves.
+    """
 
     against: tuple[str, ...] = ("complex",)
     seed: int = 0
@@ -46,34 +56,42 @@ class Plan:
     order: int = 1
     mistake: tuple[str, str] | None = None
     most: int = 8
+    dtypes: tuple[str, ...] = DTYPES
 
     def program(self, example: int) -> Program:
         """The example of this number, the same each time."""
         # A seed that is a str is hashed by its bytes, the same in every process.
         seed = f"{self.seed}:{example}"
-        experiment = self.against == ("closed-form",)
-        if experiment or (self.ops == OPS and example % TWO_LAYER_EVERY == TWO_LAYER_EVERY - 1):
+        often = 1 if self.against == ("closed-form",) else TWO_LAYER_EVERY
+        if self.ops == OPS and example % often == often - 1:
             draw = Random(seed).random
-            return two_layer(lambda n: int(draw() * n))
-        return generate(seed=seed, ops=self.ops, most=self.most)
+            return two_layer(lambda n: int(draw() * n), self.dtypes)
+        return generate(seed=seed, ops=self.ops, most=self.most, dtypes=self.dtypes)
 
-    def failure(self, program: Program) -> str | None:
-        """How the tape's answer differs from an oracle's; None if it does not."""
+    def verdict(self, program: Program) -> Verdict:
+        """Whether the tape's answer differs from an oracle's; an oracle may have no answer."""
+        answered: list[str] = []
         with np.errstate(all="ignore"):
             try:
                 mine = answer_of(self.mistake)(program, self.order).quantities
             except Exception as error:
-                return f"tinygrad_mlp raised {type(error).__name__}: {error}"
+                text = f"tinygrad_mlp raised {type(error).__name__}: {error}"
+                return Verdict(text, None, self.against)
             for name in self.against:
                 try:
                     found = difference(program, mine, oracle(name), self.order)
                 except Unavailable:
                     continue
                 except Exception as error:
-                    return f"{name} raised {type(error).__name__}: {error}"
+                    return Verdict(f"{name} raised {type(error).__name__}: {error}", name, ())
+                answered.append(name)
                 if found is not None:
-                    return str(found)
-        return None
+                    return Verdict(str(found), name, tuple(answered))
+        return Verdict(None, None, tuple(answered))
+
+    def failure(self, program: Program) -> str | None:
+        """How the tape's answer differs from an oracle's; None if it does not."""
+        return self.verdict(program).text
 
 
 @cache
@@ -92,10 +110,12 @@ class Coverage:
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
     dtypes: Counter[str] = field(default_factory=Counter)
     shapes: Counter[str] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)  # by oracle
 
-    def add(self, program: Program) -> None:
+    def add(self, program: Program, answered: Sequence[str]) -> None:
         n = len(program.leaves)
         self.programs += 1
+        self.answers.update(answered)
         for step in program.steps:
             self.ops[step.op] += 1
             for i in step.inputs:
@@ -113,6 +133,7 @@ class Coverage:
             (self.pairs, other.pairs),
             (self.dtypes, other.dtypes),
             (self.shapes, other.shapes),
+            (self.answers, other.answers),
         ):
             mine.update(theirs)  # type: ignore[arg-type]
 
@@ -135,29 +156,39 @@ def shape_classes(shape: Sequence[int]) -> Iterator[str]:
         yield "axis of 0"
 
 
-def run_chunk(plan: Plan, start: int, size: int) -> tuple[Coverage, Failure | None]:
-    """Some examples in a row, up to the first that fails."""
+class Failure(NamedTuple):
+    """A program whose answer is wrong, its number or its file, and what is wrong by whom."""
+
+    example: int | str
+    text: str
+    oracle: str | None
+    program: Program
+    order: int
+
+
+Result = tuple[Coverage, Failure | None]
+
+
+def run_chunk(plan: Plan, start: int, size: int, last: float | None = None) -> Result:
+    """Some examples in a row, up to the first that fails, or until that time."""
     coverage = Coverage()
     for example in range(start, start + size):
+        if last is not None and time.time() > last:
+            break
         program = plan.program(example)
-        coverage.add(program)
-        text = plan.failure(program)
+        text, by, answered = plan.verdict(program)
+        coverage.add(program, answered)
         if text is not None:
-            return coverage, Failure(example, text, program.to_json())
+            return coverage, Failure(example, text, by, program, plan.order)
     return coverage, None
-
-
-def chunks(plan: Plan, examples: int | None) -> Iterator[tuple[int, int]]:
-    start = 0
-    while examples is None or start < examples:
-        size = CHUNK if examples is None else min(CHUNK, examples - start)
-        yield start, size
-        start += size
 
 
 @dataclass
 class Report:
-    """What a run came to."""
+    """What a run came to: ``failure`` is the first program that failed, ``shrunk`` a smaller one.
+
+    ``text`` is what is wrong with the smaller one; ``interrupted`` is whether Ctrl-C ended the run.
+    """
 
     plan: Plan
     coverage: Coverage = field(default_factory=Coverage)
@@ -169,6 +200,7 @@ class Report:
 
     @property
     def rate(self) -> float:
+        """Programs per second."""
         return self.coverage.programs / max(self.seconds, 1e-9)
 
 
@@ -182,8 +214,11 @@ def fuzz(
     """Run programs until one fails, or until that many, or that long; make the one smaller.
 
     The examples are the same for the same seed, whatever the number of ``jobs``, and the failure
-    reported is the first. Unavailable where what an oracle needs is not installed.
+    reported is the first. Ctrl-C ends it early, also while a program is made smaller, with what was
+    found so far. Unavailable where what an oracle needs is not installed, or where one has no
+    answer to any of the programs.
 
+    >>> from tinygrad_mlp.testing import Plan, fuzz
     >>> report = fuzz(Plan(mistake=("sigmoid", "factor")))
     >>> len(report.shrunk.steps)
     1
@@ -192,13 +227,12 @@ def fuzz(
     for name in plan.against:
         oracle(name)
     report = Report(plan)
-    start = time.perf_counter()
-    last = start + 60 * minutes if minutes is not None else None
-    limit = None if minutes is not None else examples
+    start = time.time()
+    last = None if minutes is None else start + 60 * minutes
     try:
-        for coverage, failure in results(plan, limit, jobs, last):
+        for coverage, failure in results(plan, None if minutes else examples, jobs, last):
             report.coverage.update(coverage)
-            report.seconds = time.perf_counter() - start
+            report.seconds = time.time() - start
             report.failure = failure
             if progress is not None:
                 progress(report)
@@ -210,55 +244,69 @@ def fuzz(
         raise Unavailable(
             f"a worker died after program {report.coverage.programs}; --jobs 1 shows where"
         ) from None
-    report.seconds = time.perf_counter() - start
+    report.seconds = time.time() - start
     if report.failure is not None:
-        program = Program.from_json(report.failure.program)
-        report.shrunk, report.text = smallest(plan, program, report.failure.text)
+        make_smaller(report, report.failure)
+    elif report.coverage.programs:
+        for name in plan.against:
+            if not report.coverage.answers[name]:
+                oracle(name).answer(plan.program(0), plan.order, None)  # which says why
     return report
 
 
-def smallest(plan: Plan, program: Program, text: str) -> tuple[Program, str]:
-    """A smaller program that fails in the same way: raises what it raised, or differs."""
-    raised = text.split(":")[0] if " raised " in text.split(":")[0] else None
+def make_smaller(report: Report, failure: Failure) -> None:
+    """Find a smaller program that fails in the same way: raises what it raised, or differs."""
+    report.shrunk, report.text = failure.program, failure.text
+    plan = report.plan
+    if failure.oracle is not None:
+        plan = replace(plan, against=(failure.oracle,))
+    kind = kind_of(failure.text)
 
     def fails(candidate: Program) -> bool:
-        found = plan.failure(candidate)
-        if found is None:
+        text = plan.failure(candidate)
+        if text is None or kind_of(text) != kind:
             return False
-        return found.startswith(raised) if raised else " raised " not in found.split(":")[0]
+        report.shrunk, report.text = candidate, text
+        return True
 
-    small = shrink(program, fails)
-    return small, plan.failure(small) or text
+    try:
+        shrink(failure.program, fails)
+    except KeyboardInterrupt:
+        report.interrupted = True
 
 
-def results(
-    plan: Plan, examples: int | None, jobs: int, last: float | None
-) -> Iterator[tuple[Coverage, Failure | None]]:
+def kind_of(text: str) -> str:
+    """Who raised what, or that there is a difference."""
+    first = text.partition(":")[0]
+    return first if " raised " in first else "difference"
+
+
+def results(plan: Plan, examples: int | None, jobs: int, last: float | None) -> Iterator[Result]:
     """Chunk by chunk, in order, from this process or from several."""
 
-    def out_of_time() -> bool:
-        return last is not None and time.perf_counter() > last
+    def in_time() -> bool:
+        return last is None or time.time() < last
 
-    work = chunks(plan, examples)
+    size = 1 if jobs == 1 else CHUNK
+    starts = takewhile(
+        lambda start: in_time() and (examples is None or start < examples), count(0, size)
+    )
+    work = (
+        (plan, start, size if examples is None else min(size, examples - start), last)
+        for start in starts
+    )
     if jobs == 1:
-        for start, size in work:
-            yield run_chunk(plan, start, size)
-            if out_of_time():
-                return
+        yield from (run_chunk(*arguments) for arguments in work)
         return
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=ignore_interrupts)
     try:
-        waiting: list[Future[tuple[Coverage, Failure | None]]] = []
-        for start, size in work:
-            waiting.append(pool.submit(run_chunk, plan, start, size))
+        waiting: deque[Future[Result]] = deque()
+        for arguments in work:
+            waiting.append(pool.submit(run_chunk, *arguments))
             if len(waiting) > 2 * jobs:
-                yield waiting.pop(0).result()
-            if out_of_time():
-                break
-        for future in waiting:
-            if out_of_time():
-                break
-            yield future.result()
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -271,193 +319,43 @@ def ignore_interrupts() -> None:
 # Files.
 
 
-def save(folder: Path, plan: Plan, program: Program, text: str) -> Path:
+def save(folder: Path, program: Program, order: int, text: str) -> Path:
     """A script that shows the failure, with the program in it for ``replay``."""
     folder.mkdir(parents=True, exist_ok=True)
     ops = "-".join(step.op for step in program.steps[-3:])
-    n = 1
-    while (path := folder / f"{ops}-{n}.py").exists():
-        n += 1
-    path.write_text(script_of(plan, program, text), encoding="utf-8")
-    return path
+    data = json.dumps({**json.loads(program.to_json()), "order": order})
+    for n in count(1):
+        try:
+            with (path := folder / f"{ops}-{n}.py").open("x", encoding="utf-8") as file:
+                file.write(f"{script(program, order, text)}\n{MARK}{data}\n")
+            return path
+        except FileExistsError:
+            if load(path) == (program, order):
+                return path  # it is kept already
+    raise AssertionError
 
 
-def script_of(plan: Plan, program: Program, text: str) -> str:
-    return f"{program.script(plan.order, text)}\n{MARK}{program.to_json()}\n"
+def load(path: Path) -> tuple[Program, int]:
+    """The program in a file that was saved, and the order of derivatives at which it failed.
 
-
-def load(path: Path) -> Program:
-    """The program in a file that was saved, or in one of JSON; ValueError where there is none."""
+    ValueError where there is none.
+    """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: {error}") from None
-    for line in text.splitlines():
-        if line.startswith(MARK):
-            text = line.removeprefix(MARK)
-    try:
-        return Program.from_json(text)
-    except ValueError as error:
+        for line in text.splitlines():
+            if line.startswith(MARK):
+                text = line.removeprefix(MARK)
+        program = Program.from_json(text)
+        return program, 2 if json.loads(text).get("order") == 2 else 1
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
 
 
-def replay(paths: Sequence[Path], plan: Plan) -> list[Failure]:
-    """Which of these saved programs fail."""
-    failures = []
+def replay(paths: Iterable[Path], plan: Plan) -> Iterator[Failure]:
+    """Which of these saved programs fail, at the order at which they did or a higher one."""
     for path in paths:
-        program = load(path)
-        text = plan.failure(program)
+        program, order = load(path)
+        order = max(order, plan.order)
+        text, by, _ = replace(plan, order=order).verdict(program)
         if text is not None:
-            failures.append(Failure(str(path), text, program.to_json()))
-    return failures
-
-
-# The command.
-
-
-def default_oracle() -> str:
-    from importlib.util import find_spec
-
-    return "torch" if find_spec("torch") is not None else "complex"
-
-
-def command(options: Any) -> int:
-    """What ``tinygrad-mlp fuzz`` does with its options; the exit status."""
-    import json
-
-    from .mistakes import mistakes
-
-    ops = tuple(options.ops) if options.ops else OPS
-    unknown = [op for op in ops if op not in SPECS]
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} is not an op; the ops are: {', '.join(OPS)}")
-    plan = Plan(tuple(options.against or (default_oracle(),)), options.seed, ops, options.order)
-    examples, jobs = options.examples, options.jobs or jobs_for(options)
-    for name in plan.against:
-        oracle(name)
-    out: list[dict[str, Any]] = []
-
-    def say(line: str) -> None:
-        if not options.json:
-            print(line, flush=True)
-
-    if options.replay:
-        failures = replay([Path(options.replay)], plan)
-        for failure in failures:
-            say(f"{failure.example}: {failure.text}")
-        if not failures:
-            say(f"{options.replay}: no difference, against {', '.join(plan.against)}")
-        if options.json:
-            print(json.dumps([f._asdict() for f in failures], indent=2))
-        return 1 if failures else 0
-
-    if options.mistake:
-        op, _, one = options.mistake.partition(":")
-        kinds = mistakes(op)
-        if one and one not in kinds:
-            raise ValueError(f"{op} has no mistake {one!r}; it has: {', '.join(kinds)}")
-        found = False
-        for kind in [one] if one else kinds:
-            report = fuzz(replace(plan, mistake=(op, kind)), examples, options.minutes, 1, None)
-            out.append(as_json(report))
-            found |= report.failure is not None
-            say(f"{op}:{kind}    {kinds[kind]}")
-            if report.failure is None or report.shrunk is None:
-                say(f"  not caught in {report.coverage.programs} programs")
-            else:
-                steps, entries = report.shrunk.size
-                say(
-                    f"  caught by program {report.coverage.programs}, made smaller to "
-                    f"{steps} {'op' if steps == 1 else 'ops'}, "
-                    f"{entries} {'entry' if entries == 1 else 'entries'}"
-                )
-                say(f"  {report.text}")
-                for line in short(report.shrunk):
-                    say(f"      {line}")
-            if report.interrupted:
-                break
-        if options.json:
-            print(json.dumps(out, indent=2))
-        return 1 if found else 0
-
-    folder = Path(options.corpus)
-    kept = sorted(folder.glob("*.py")) if folder.is_dir() else []
-    again = replay(kept, plan)
-    for failure in again:
-        say(f"{failure.example}: {failure.text}")
-    if kept and not again:
-        say(f"{len(kept)} kept programs replayed, no difference")
-    report = fuzz(plan, examples, options.minutes, jobs, None if options.json else progress_line)
-    if sys.stderr.isatty() and not options.json:
-        print(file=sys.stderr)
-    result = as_json(report)
-    result["replayed"] = [f._asdict() for f in again]
-    say(
-        f"{report.coverage.programs} programs in {report.seconds:.1f} s ({report.rate:.0f}/s), "
-        f"seed {plan.seed}, order {plan.order}, against {', '.join(plan.against)}"
-    )
-    say(f"covered: {report.coverage.line(len(ops))}")
-    if report.failure is not None and report.shrunk is not None:
-        path = save(folder, plan, report.shrunk, report.text)
-        result["file"] = str(path)
-        say(f"FOUND: program {report.failure.example}: {report.text}")
-        for line in short(report.shrunk):
-            say(f"  {line}")
-        say(f"saved: {path}; run it with Python, or: tinygrad-mlp fuzz --replay {path}")
-    elif not again:
-        say("No difference found." + " Interrupted." * report.interrupted)
-    if options.json:
-        print(json.dumps(result, indent=2))
-    if report.failure is not None or again:
-        return 1
-    return 130 if report.interrupted else 0
-
-
-def jobs_for(options: Any) -> int:
-    # A worker has to import everything first, which a few programs do not make up for.
-    few = options.minutes is None and options.examples <= 2000
-    return 1 if few else os.cpu_count() or 1
-
-
-def short(program: Program) -> list[str]:
-    """The lines of a program's script that compute."""
-    lines = program.script().split("def run(lib, grad):\n")[1].splitlines()
-    return [line.strip() for line in lines if line.strip().startswith("x")]
-
-
-def progress_line(report: Report) -> None:
-    if sys.stderr.isatty():
-        line = (
-            f"{report.coverage.programs} programs, {report.rate:.0f}/s, "
-            f"{report.coverage.line(len(report.plan.ops))}"
-        )
-        print(f"\r{line}", end="", file=sys.stderr, flush=True)
-
-
-def as_json(report: Report) -> dict[str, Any]:
-    plan, coverage = report.plan, report.coverage
-    return {
-        "programs": coverage.programs,
-        "seconds": round(report.seconds, 3),
-        "rate": round(report.rate, 1),
-        "seed": plan.seed,
-        "order": plan.order,
-        "against": list(plan.against),
-        "break": None if plan.mistake is None else ":".join(plan.mistake),
-        "interrupted": report.interrupted,
-        "coverage": {
-            "ops": dict(coverage.ops),
-            "pairs": len(coverage.pairs),
-            "dtypes": dict(coverage.dtypes),
-            "shapes": dict(coverage.shapes),
-        },
-        "failure": None
-        if report.failure is None or report.shrunk is None
-        else {
-            "example": report.failure.example,
-            "text": report.text,
-            "ops": len(report.shrunk.steps),
-            "entries": report.shrunk.size[1],
-            "program": report.shrunk.to_json(),
-        },
-    }
+            yield Failure(str(path), text, by, program, order)

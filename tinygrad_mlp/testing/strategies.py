@@ -12,8 +12,11 @@ import numpy as np
 from numpy import ndarray
 
 from .. import two_layer
+from ..ops import Shape
 from ..tensor import Tensor
-from .programs import OPS, Program, Shape, generate
+from .generating import generate
+from .programs import Program
+from .specs import DTYPES, OPS
 
 try:
     from hypothesis import strategies as st
@@ -109,7 +112,7 @@ def programs(
     draw: Any,
     ops: Sequence[str] = OPS,
     most: int = 8,
-    dtypes: Sequence[str] = ("float64", "float32"),
+    dtypes: Sequence[str] = DTYPES,
 ) -> Program:
     """Random programs, as ``generate`` makes them of at most ``most`` steps.
 
@@ -120,6 +123,11 @@ def programs(
     ...     assert program.steps
     >>> test_programs_run()
     """
+    # Parts that are drawn, though nothing is drawn for them, are parts that Hypothesis leaves out.
     return generate(
-        lambda n: draw(st.integers(0, n - 1)) if n > 1 else 0, ops=ops, most=most, dtypes=dtypes
+        lambda n: draw(st.integers(0, n - 1)) if n > 1 else 0,
+        ops=ops,
+        most=most,
+        dtypes=dtypes,
+        part=lambda make: draw(st.builds(make)),
     )

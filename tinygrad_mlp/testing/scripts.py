@@ -1,0 +1,106 @@
+"""A program as a Python script that runs it under PyTorch and under this package."""
+
+from __future__ import annotations
+
+from inspect import getsource
+from typing import Any
+
+from .programs import Program, is_entry
+from .quoted import answers, scatter
+from .specs import SPECS
+
+SCRIPT = '''\
+"""{title}"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import tinygrad_mlp as tg
+import tinygrad_mlp.ops
+
+
+{helpers}
+
+
+def run(lib, grad):
+{lines}
+    found = answers(lib, grad, outputs, inputs, order={order})
+    for name, value in found.items():
+        print(name, "=", value.tolist())
+
+
+try:
+    import torch
+except ImportError:
+    print("PyTorch is not installed: pip install torch")
+else:
+    print("PyTorch")
+    run(torch, torch.autograd.grad)
+print("tinygrad_mlp")
+run(tg, tg.grad)
+'''
+
+
+def script(program: Program, order: int = 1, note: str = "") -> str:
+    """A program as a Python script that needs this package, and PyTorch to compare with.
+
+    It prints outputs, gradients and, for ``order=2``, gradients of gradients, under both. The note
+    goes into its docstring.
+
+    >>> from tinygrad_mlp.testing import generate, script
+    >>> "x1 = x0.exp()" in script(generate(seed=0, ops=["exp"]))
+    True
+    """
+    title = "A program that was found by tinygrad-mlp fuzz."
+    places = [i for i, leaf in enumerate(program.leaves) if leaf.requires_grad]
+    lines = [
+        *statements(program),
+        f"outputs = {named(program.outputs)}",
+        f"inputs = {named(places)}",
+    ]
+    return SCRIPT.format(
+        title=f"{title}\n\n{note.strip()}\n" if note else title,
+        helpers="\n\n".join(getsource(helper) for helper in (scatter, answers)).strip(),
+        lines="\n".join("    " + line for line in lines),
+        order=order,
+    )
+
+
+def named(places: Any) -> str:
+    return "{" + ", ".join(f'"x{i}": x{i}' for i in places) + "}"
+
+
+def statements(program: Program) -> list[str]:
+    """The lines that compute: an assignment for each leaf and each step."""
+    lines = []
+    for i, leaf in enumerate(program.leaves):
+        data = f"tensor({leaf.array().tolist()!r}, "
+        if 0 in leaf.shape:
+            data = f"zeros({leaf.shape}, "
+        grad = ".requires_grad_()" * leaf.requires_grad
+        lines.append(f"x{i} = lib.{data}dtype=lib.{leaf.dtype}){grad}")
+    for i, step in enumerate(program.steps, len(program.leaves)):
+        names = [f"x{j}" for j in step.inputs]
+        words = dict(zip("xyz", names, strict=False)) | {"xs": f"[{', '.join(names)}]"}
+        words |= {name: source(name, value) for name, value in step.options.items()}
+        lines.append(f"x{i} = {SPECS[step.op].text(step.options).format(**words)}")
+    return lines
+
+
+def source(name: str, value: Any) -> str:
+    """The value of an option, as a script has it."""
+    if name == "dtype":
+        return f"lib.{value}"
+    if name == "index":
+        return f"({''.join(f'{entry(e)}, ' for e in value).rstrip(' ')})"
+    return repr(value)
+
+
+def entry(e: Any) -> str:
+    assert is_entry(e)
+    if isinstance(e, tuple):
+        return repr(slice(*e[1:])) if e[0] == "slice" else f"lib.tensor({list(e[1])})"
+    return str(e)
