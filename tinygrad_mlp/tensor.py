@@ -73,20 +73,20 @@ commit = Lock()
 
 def unary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
     (pick,) = op.picks
+    real = op in REAL
 
     def function(self: Tensor, options: Options = ()) -> Tensor:
         x = self._array
         node = self._node
-        if (node is None or not node.edges) and op in REAL and x.dtype.kind != "f":
+        if real and x.dtype.kind != "f":
             return function(self.float(), options)
-        out = op.forward(x, *options) if options else op.forward(x)
+        out = op.forward(x, *options)
         if type(out) is not ndarray:
             out = np.asarray(out)
-        made = None
-        if node is not None and is_grad_enabled():
-            saved = pick((out, x, *options, x.shape, x.dtype) if options else (out, x))
-            made = record(op, (node,), ((node, 0, saved),), out.shape, options)
-        return wrap(out, made)
+        if node is None or not is_grad_enabled():
+            return wrap(out)
+        saved = pick((out, x, *options, x.shape, x.dtype) if options else (out, x))
+        return wrap(out, record(op, (node,), ((node, 0, saved),), out.shape, options))
 
     function.__name__ = op.name
     function.__doc__ = doc
@@ -114,22 +114,21 @@ def binary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
             raise ValueError(misfit(op, error, x.shape, y.shape)) from None
         if type(out) is not ndarray:
             out = np.asarray(out)
-        made = None
         m = self._node
         n = other._node
-        if (m is not None or n is not None) and is_grad_enabled():
-            values = (out, x, y)
-            edges: Edges
-            if n is None:
-                edges = ((m, 0, pick_x(values)),)
-                n = constant_of(other)
-            elif m is None:
-                edges = ((n, 1, pick_y(values)),)
-                m = constant_of(self)
-            else:
-                edges = ((m, 0, pick_x(values)), (n, 1, pick_y(values)))
-            made = record(op, (m, n), edges, out.shape)
-        return wrap(out, made)
+        if (m is None and n is None) or not is_grad_enabled():
+            return wrap(out)
+        values = (out, x, y)
+        edges: Edges
+        if n is None:
+            edges = ((m, 0, pick_x(values)),)
+            n = constant_of(other)
+        elif m is None:
+            edges = ((n, 1, pick_y(values)),)
+            m = constant_of(self)
+        else:
+            edges = ((m, 0, pick_x(values)), (n, 1, pick_y(values)))
+        return wrap(out, record(op, (m, n), edges, out.shape))
 
     function.__name__ = op.name
     function.__doc__ = doc
@@ -170,7 +169,9 @@ def reduction(op: Op, doc: str) -> Callable[..., Tensor]:
         keepdim: bool = False,
         dtype: DTypeLike | None = None,
     ) -> Tensor:
-        axes = as_axes(op.name, self._array.ndim, axis, dim)
+        axes = None
+        if axis is not None or dim is not None:
+            axes = as_axes(op.name, self._array.ndim, axis, dim)
         x = self if dtype is None else self.to(dtype)
         if op is ops.sum:
             if x._array.dtype.kind != "f":
@@ -207,15 +208,15 @@ class Tensor:
 
     _array: ndarray
     _node: Node | None
-    _constant: Constant | None  # what the tape knows of it where there is no node
     # These are set only where they say something, so that ops need not set them:
+    _constant: Constant  # what the tape knows of it where there is no node
     _family: Family  # which Tensors PyTorch would keep in the same memory
     _source: tuple[Tensor, Op, Options]  # what this is a view of, and how
     _parameter: builtins.bool  # that it is an nn.Parameter
 
     def __init__(self, data: Any, dtype: DTypeLike | None = None) -> None:
         self._array = as_array(known(data, "tensor") if isinstance(data, Tensor) else data, dtype)
-        self._node = self._constant = None
+        self._node = None
 
     # What it is.
 
@@ -250,7 +251,7 @@ class Tensor:
     def name(self) -> str | None:
         """The name given to it, for formulas and pictures of the tape."""
         if self._node is None:
-            return None if self._constant is None else self._constant.name
+            return self._constant.name if hasattr(self, "_constant") else None
         return None if self._node.tag is None else self._node.tag.name
 
     def named(self, name: str) -> Tensor:
@@ -318,18 +319,20 @@ class Tensor:
 
     @grad.setter
     def grad(self, grad: Tensor | None) -> None:
-        if grad is not None:
-            if not isinstance(grad, Tensor):
-                raise TypeError(f"grad: a Tensor or None, not {type(grad).__name__}")
-            if (grad.shape, grad.dtype) != (self.shape, self.dtype):
-                raise ValueError(
-                    f"grad: shape {grad.shape} and dtype {grad.dtype} do not fit a Tensor of "
-                    f"shape {self.shape} and dtype {self.dtype}"
-                )
-        if self._node is not None:
-            tag_of(self._node).grad = grad
-        elif grad is not None:
+        if grad is None:
+            if self._node is not None and self._node.tag is not None:
+                self._node.tag.grad = None
+            return
+        if not isinstance(grad, Tensor):
+            raise TypeError(f"grad: a Tensor or None, not {type(grad).__name__}")
+        if (grad.shape, grad.dtype) != (self.shape, self.dtype):
+            raise ValueError(
+                f"grad: shape {grad.shape} and dtype {grad.dtype} do not fit a Tensor of "
+                f"shape {self.shape} and dtype {self.dtype}"
+            )
+        if self._node is None:
             raise RuntimeError("grad: this Tensor does not require grad; call requires_grad_()")
+        tag_of(self._node).grad = grad
 
     def retain_grad(self) -> None:
         """Have backward keep the gradient of a result in ``.grad``, as it does for leaves."""
@@ -524,14 +527,13 @@ class Tensor:
         if not isinstance(exponent, NUMBERS):
             return pow_tensor(self, exponent)
         p = exponent.item() if isinstance(exponent, np.generic) else exponent
-        if self._array.dtype.kind != "f":
-            if isinstance(p, builtins.float):
-                return pow_number(self.float(), (p,))
-            if p < 0:
-                raise ValueError(f"pow: {self.dtype} has no negative powers; use .float() first")
-            if self._array.dtype.kind == "b":
-                return pow_number(self.long(), (p,))
-        return pow_number(self, (p,))
+        if self._array.dtype.kind == "f":
+            return pow_number(self, (p,))
+        if isinstance(p, builtins.float):
+            return pow_number(self.float(), (p,))
+        if p < 0:
+            raise ValueError(f"pow: {self.dtype} has no negative powers; use .float() first")
+        return pow_number(self.long() if self._array.dtype.kind == "b" else self, (p,))
 
     def __rpow__(self, base: Any) -> Tensor:
         return pow_tensor(base, self)
@@ -555,8 +557,9 @@ class Tensor:
 
     def mm(self, other: Tensor) -> Tensor:
         """The product of two matrices."""
-        self, other = agree(ops.matmul, self, other)
-        if self.ndim != 2 or other.ndim != 2:
+        if type(other) is not Tensor:
+            self, other = agree(ops.matmul, self, other)
+        if self._array.ndim != 2 or other._array.ndim != 2:
             raise ValueError(
                 f"mm: two matrices are needed, not shapes {self.shape} and {other.shape}; "
                 "matmul takes vectors and batches"
@@ -916,13 +919,12 @@ def wrap(array: ndarray, node: Node | None = None) -> Tensor:
     tensor: Tensor = new(Tensor)
     tensor._array = array
     tensor._node = node
-    tensor._constant = None
     return tensor
 
 
 def constant_of(x: Tensor) -> Constant:
     """What the tape knows of a Tensor that is not on it."""
-    if x._constant is None:
+    if not hasattr(x, "_constant"):
         x._constant = Constant(x._array, None)
     elif x._constant.array is not x._array:  # it was changed in place
         x._constant = Constant(x._array, x._constant.name)
