@@ -381,13 +381,13 @@ def test_two_leaves_may_share_one_grad() -> None:
 def test_threads_may_share_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if another one comes while a backward adds to .grad, between one leaf and the next."""
     module = sys.modules[tg.Tensor.__module__]
-    tag_of = module.tag_of
+    wrap = module.wrap
 
-    def slow(node: Any) -> Any:
+    def slow(array: Any, node: Any = None) -> Any:
         time.sleep(1e-4)
-        return tag_of(node)
+        return wrap(array, node)
 
-    monkeypatch.setattr(module, "tag_of", slow)
+    monkeypatch.setattr(module, "wrap", slow)
     x, y = leaf(0.0), leaf(0.0)
     with ThreadPoolExecutor(8) as pool:
         for _ in pool.map(lambda k: (x * k + y * k).backward(), range(100)):

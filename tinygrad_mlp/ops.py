@@ -141,7 +141,8 @@ def logistic(x: ndarray) -> ndarray:
     if x.size and not x.item(x.argmax()) <= enough:
         x = np.minimum(x, enough)
     t = np.asarray(np.exp(x))
-    return np.divide(t, t + one, t)
+    np.divide(t, t + one, t)
+    return t
 
 
 def log_base(x: Value, y: Value) -> Value:
@@ -170,7 +171,7 @@ def spread(g: Value, shape: Shape, axes: Axes) -> Value:
     """A value for each sum over these axes, copied to every term of that sum."""
     if axes is not None and g.ndim:
         g = g.reshape(tuple(1 if a in axes else n for a, n in enumerate(shape)))
-    return expand(g, shape)
+    return repeat(g, shape) if type(g) is ndarray else expand(g, shape)
 
 
 def terms(shape: Shape, axes: Axes, none: float = np.nan) -> float:

@@ -1083,7 +1083,9 @@ def seed(output: Tensor, gradient: Any, create_graph: bool, caller: str) -> Any:
                 f"{caller}: an output of shape {output.shape} needs a gradient of that shape; "
                 "pass one, or reduce the output to one number, with .sum() say"
             )
-        one = np.array(1, output._array.dtype).reshape(output._array.shape)
+        one = np.array(1, output._array.dtype)
+        if output._array.ndim:
+            one = one.reshape(output._array.shape)
         return wrap(one) if create_graph else one
     if not isinstance(gradient, Tensor):
         gradient = Tensor(gradient)
@@ -1101,15 +1103,19 @@ def accumulate(gradients: dict[Node, Any]) -> None:
     arrays: dict[Tensor, ndarray] = {}
     with commit:
         for node, g in gradients.items():
-            tag = tag_of(node)
+            tag = node.tag
+            assert tag is not None  # as it is a leaf, or retains its gradient
             have = tag.grad
-            if type(g) is Tensor:
-                # Two leaves may get the same g.
-                total = wrap(g._array.copy(), g._node) if have is None else have + g
+            if have is None:
+                if type(g) is Tensor:
+                    total = wrap(g._array.copy(), g._node)  # two leaves may get the same g
+                elif type(g) is ndarray and 0 not in g.strides:
+                    total = wrap(g)
+                else:
+                    total = wrap(np.array(g))
                 totals.append((tag, total))
-            elif have is None:
-                g = np.asarray(g)
-                totals.append((tag, wrap(g.copy() if 0 in g.strides else g)))
+            elif type(g) is Tensor:
+                totals.append((tag, have + g))
             elif have._node is not None:
                 totals.append((tag, wrap(np.asarray(have._array + g))))
             else:
