@@ -80,7 +80,7 @@ def unary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
         node = self._node
         if real and x.dtype.kind != "f":
             return function(self.float(), options)
-        out = op.forward(x, *options)
+        out = op.forward(x, *options) if options else op.forward(x)
         if type(out) is not ndarray:
             out = np.asarray(out)
         if node is None or not is_grad_enabled():
