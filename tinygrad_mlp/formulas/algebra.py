@@ -104,6 +104,11 @@ def is_ones(x: Term) -> bool:
     return x.head == "expand" and x.args[0].head == "number"
 
 
+def is_entered(x: Term) -> bool:
+    """Whether it is a symbol, or the transpose of one."""
+    return (x.args[0] if x.head == "permute" else x).head == "symbol"
+
+
 def is_zero(x: Term) -> bool:
     return bool(parts(x)[0] == 0)
 
@@ -250,7 +255,7 @@ class Algebra:
             k, above, below = parts(inner)
             number = joint_number(c, k, is_factor)
             if number is None or len(inner.args) > MANY:
-                (up if is_factor else down).append(self.item(x))
+                (up if is_factor else down).append(self.item(x, shape))
             elif x.head == "number":
                 c = number
             elif inner.head == "product" and (
@@ -263,7 +268,7 @@ class Algebra:
                     for a, side in reversed(flat)
                 ]
             else:
-                (up if is_factor else down).append(self.item(x))
+                (up if is_factor else down).append(self.item(x, shape))
         if c == 0:
             return self.number(c, shape)
         above, below = self.combined(up, down)
@@ -361,7 +366,7 @@ class Algebra:
             if x.head == "add" and len(total) + len(x.args) <= MANY:
                 waiting += x.args[::-1]
                 continue
-            x = self.item(x)
+            x = self.item(x, shape)
             c, above, below = parts(x)
             core = self.times(1, above, below, x.shape)
             total[core] = total.get(core, 0) + c
@@ -422,9 +427,9 @@ class Algebra:
         c, front, under, core = self.scalars(x)
         return self.product(shape, [self.factor(c), *front, function(core)], under)
 
-    def item(self, x: Term) -> Term:
-        """An array of one entry as a scalar; others as they are."""
-        return self.reshape(x, ()) if x.shape and prod(x.shape) == 1 else x
+    def item(self, x: Term, shape: Shape = ()) -> Term:
+        """An array of one entry, unless of this shape, as a scalar; others as they are."""
+        return self.reshape(x, ()) if prod(x.shape) == 1 and x.shape != shape else x
 
     def natural(self, x: Term) -> Term:
         """Without the broadcast in it."""
@@ -467,15 +472,17 @@ class Algebra:
             return self.ones(shape)
         if x.head == "reshape" or (x.head == "permute" and not shape):
             return self.reshape(x.args[0], shape)
-        if n == 1 and shape:
-            return self.expand(self.reshape(x, ()), shape)
         if x.head == "sum":
             (inner,), (axes,) = x.args, x.options
+            if shape == ():
+                return self.sum(inner, None, ())
             kept = tuple(1 if a in axes else m for a, m in enumerate(inner.shape))
             if shape in (kept, tuple(m for a, m in enumerate(inner.shape) if a not in axes)):
                 return self.make("sum", x.args, x.options, shape)
             if kept == (1, n) and shape == (n, 1):
                 return self.transpose(self.reshape(x, kept))
+        if n == 1 and shape:
+            return self.expand(self.reshape(x, ()), shape)
         if (x.shape, shape) == ((n,), (1, n)):
             return self.transpose(self.reshape(x, (n, 1)))
         if (x.shape, shape) == ((1, n), (n,)):
@@ -555,8 +562,10 @@ class Algebra:
             rest = [[y for y in side if y not in constant] for side in (above, below)]
             total = self.sum(self.product(sizes, *rest), axes, shape)
             return self.product(shape, [total, *out[0]], out[1])
-        if shape and prod(shape) == 1:
-            return self.expand(self.sum(x, None, ()), shape)
+        if shape == ():
+            axes = tuple(range(len(sizes)))
+        elif len(shape) == len(sizes):
+            axes = tuple(a for a in axes if sizes[a] != 1)
         return self.make("sum", (x,), (axes,), shape)
 
     def matmul(self, x: Term, y: Term, shape: Shape) -> Term:
@@ -571,7 +580,7 @@ class Algebra:
             return x
         if len(x.shape) == len(y.shape) == 2:
             (n, m), (_, k) = x.shape, y.shape
-            if m == 1 and (n == 1 or k == 1):
+            if (m == n == 1 and not is_entered(x)) or (m == k == 1 and not is_entered(y)):
                 return self.product(shape, [x, y])
             if is_ones(x):
                 return self.expand(self.sum(y, (0,), (1, k)), shape)

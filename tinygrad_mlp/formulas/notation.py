@@ -267,7 +267,7 @@ class Text(Notation):
         written = self.numerator(abs(c), above)
         if below:
             written = self.quotient(written, self.chain(below))
-        return (self.minus + written[0], SUM) if c * sign < 0 else written
+        return (self.minus + self.bracketed(written, BIG), SUM) if c * sign < 0 else written
 
     def numerator(self, c: float, above: Terms) -> Written:
         words = [] if c == 1 else [self.bracketed(self.decimal(c), ATOM)]
@@ -277,9 +277,11 @@ class Text(Notation):
         if c != 1 or scalars:  # 2 as a 1×1 matrix is just 2
             arrays = [a for a in arrays if not is_ones(a) or any(n != 1 for n in a.shape)]
         for a in scalars:
-            if not arrays and len(scalars) == 1 and self.written[a][1] == BIG:
+            is_last = a is scalars[-1] and not arrays
+            if is_last and len(scalars) == 1 and self.written[a][1] == BIG:
                 level = BIG
-            words.append(self.at(a, min(level, JOINED)))
+            # (xᵀ y) z, but ½ xᵀ y
+            words.append(self.at(a, min(level, JOINED) if is_last else TIGHT))
         if arrays:
             chain = self.chain(tuple(arrays))
             if not words:

@@ -17,18 +17,22 @@ from .reader import Reader, tracing
 
 
 class Step(NamedTuple):
-    """One use of the chain rule: through an op, to one of its inputs."""
+    """One use of the chain rule: through an op, to one of its inputs.
+
+    What is too long for a line is left out of ``came_in`` and ``went_out``.
+    """
 
     op: str
-    computes: str  # what the op did: v2 = v1 + b1
-    rule: str  # its VJP: ∂f/∂b1 = 1ᵀ ∂f/∂v2
-    came_in: str  # ∂f/∂v2, in full if that is not too long
-    went_out: str  # what the VJP made of it, likewise
+    computes: str  # what the op did: v2 = X W1
+    came_in: str  # ∂f/∂v2 = −2 (Y − v2)
+    rule: str  # its VJP: ∂f/∂W1 = Xᵀ ∂f/∂v2; += where an input has a part of it already
+    went_out: str  # what the VJP made of what came in: ∂f/∂W1 = −2 Xᵀ (Y − v2)
 
     def __str__(self) -> str:
-        again = self.rule.endswith(f"= {self.went_out}")
-        result = "" if again else f" = {self.went_out}"
-        return f"{self.op:9} {self.computes:22} {self.rule}{result}"
+        _, _, value = self.went_out.partition("= ")
+        again = not value or self.rule.endswith(f"= {value}")
+        result = "" if again else f" = {value}"
+        return f"{self.op:9} {self.computes:22}  {self.came_in}  ⟹  {self.rule}{result}"
 
 
 class Recorded(NamedTuple):
@@ -115,21 +119,27 @@ class Journey:
             ]
             made = reader.apply(op, args, node.options, edges, node.shape)
             computes = f"{text.name_of(symbol)} = {text.write(made)}"
-            came_in = reader.of(g)
-            came = self.derivative(node)[0] if text.is_long(came_in) else text.write(came_in)
-            incoming = g if g._node is None else wrap(g._array, self.incoming(node))
+            came_in = self.equation(text, self.derivative(node)[0], "=", reader.of(g))
+            incoming = g if node is self.root else wrap(g._array, self.incoming(node))
             for edge in edges:
                 source = edge[0]
                 if source not in useful:
                     continue
-                rule = text.write(reader.of(through(recorded, edge, incoming, self.lift)))
-                went_out = reader.of(through(recorded, edge, g, reader.lift))
-                went = rule if text.is_long(went_out) else text.write(went_out)
+                left = self.derivative(source)[0]
                 sign = "+=" if source in reached else "="
                 reached.add(source)
+                rule = text.write(reader.of(through(recorded, edge, incoming, self.lift)))
+                went_out = reader.of(through(recorded, edge, g, reader.lift))
                 yield Step(
-                    op.name, computes, f"{self.derivative(source)[0]} {sign} {rule}", came, went
+                    op.name,
+                    computes,
+                    came_in,
+                    f"{left} {sign} {rule}",
+                    self.equation(text, left, sign, went_out),
                 )
+
+    def equation(self, text: Text, left: str, sign: str, right: Term) -> str:
+        return left if text.is_long(right) else f"{left} {sign} {text.write(right)}"
 
     def incoming(self, node: Node) -> Node:
         """A node that is read as ∂f/∂x."""
