@@ -16,7 +16,7 @@ from ..creation import tensor
 from ..tape import Node, next_position, passages, walk
 from ..tensor import Tensor, root_of, seed
 from .algebra import Term
-from .notation import Latex, Notation, Text
+from .notation import Latex, Text
 from .reader import Reader, tracing
 from .source import Source
 from .steps import Journey, Step
@@ -52,13 +52,12 @@ class Formula:
         return Text(self._reader.names).write(self._term)
 
     def __repr__(self) -> str:
-        first, *others = self._lines(Text(self._reader.names), self._left[0])
-        return "\n    ".join([" = ".join(first), *(f"{x} = {y}" for x, y in others)])
+        return "\n    ".join(f"{left} = {right}" for left, right in self.equations())
 
     @property
     def definitions(self) -> dict[str, str]:
         """What the names in the formula stand for, as text."""
-        return dict(self._lines(Text(self._reader.names), "")[1:])
+        return dict(self.equations()[1:])
 
     @property
     def latex(self) -> str:
@@ -66,13 +65,14 @@ class Formula:
         return Latex(self._reader.names).write(self._term)
 
     def _repr_latex_(self) -> str:
-        lines = self._lines(Latex(self._reader.names), self._left[1])
-        rows = r" \\ ".join(f"{x} &= {y}" for x, y in lines)
+        rows = r" \\ ".join(f"{left} &= {right}" for left, right in self.equations(latex=True))
         return rf"$\displaystyle \begin{{aligned}} {rows} \end{{aligned}}$"
 
-    def _lines(self, notation: Notation, left: str) -> list[tuple[str, str]]:
+    def equations(self, latex: bool = False) -> list[tuple[str, str]]:
         """Left-hand and right-hand sides: the formula's, then those of the names in it."""
-        lines = [(left, notation.write(self._term))]
+        names = self._reader.names
+        notation = Latex(names) if latex else Text(names)
+        lines = [(self._left[latex], notation.write(self._term))]
         terms, seen = [self._term], {self._term}
         for x in terms:  # grows while it is walked
             for y in (*x.args, x.definition):
@@ -106,29 +106,30 @@ class Formula:
     def __call__(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> Any:
         """Call the function of ``numpy`` with these values, by name.
 
-        A constant that is not given has the value it had on the tape. TypeError where any other
-        value is missing.
+        A constant that is not given has the value it had on the tape; a Tensor that has a name and
+        is not a leaf is computed from what defines it. TypeError where any other value is missing.
 
         >>> import tinygrad_mlp as tg
         >>> slope = tg.derive(lambda x: x**3, x=2.0)
         >>> print(slope(x=10.0))
         300.0
         """
-        given, source, reader = {**(values or {}), **more}, self._source, self._reader
-        arguments = []
-        for x in source.arguments:
-            name = reader.names.label(x)
-            if name not in given and x not in reader.constants:
+        given, names = {**(values or {}), **more}, self._reader.names
+        known: dict[Term, Any] = dict(self._reader.constants)
+        needed = list(self._source.arguments)
+        sources: dict[Term, Source] = {}
+        for x in needed:  # grows while it is walked
+            name = names.label(x)
+            if name in given:
+                known[x] = np.asarray(given[name])
+            elif x.definition is not None and x not in sources:
+                sources[x] = Source(names, "value", x.definition)
+                needed += sources[x].arguments
+            elif x not in known and x not in sources:
                 raise TypeError(f"the formula needs a value for {name}; it takes {self.arguments}")
-            arguments.append(np.asarray(given[name] if name in given else reader.constants[x]))
-        return self._function(*arguments, *source.bound.values())
-
-    @cached_property
-    def _function(self) -> Callable[..., Any]:
-        scope: dict[str, Any] = {}
-        exec(self._source.text, scope)
-        function: Callable[..., Any] = scope["value" if self._journey is None else "gradient"]
-        return function
+        for x in sorted(sources, key=lambda x: x.order):
+            known[x] = sources[x].run(known)
+        return self._source.run(known)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -157,9 +158,10 @@ def gradients(output: Tensor, wrt: tuple[Tensor, ...], grad_outputs: Any) -> tup
     with tracing():
         keep = passages(set(targets), [root]) | set(targets)
         cotangents, passed = walk({root: start}, keep, reader.lift)
-    for i, node in enumerate(targets):
+    for i, (x, node) in enumerate(zip(wrt, targets, strict=True)):
         if node not in cotangents:
-            raise RuntimeError(f"derive: the output does not depend on input {i}")
+            what = f"input {i}" if x.name is None else repr(x.name)
+            raise RuntimeError(f"derive: the output does not depend on {what}")
     reader.cotangents = {g._node for g in cotangents.values() if g._node is not None}
     terms = [reader.of(cotangents[node]) for node in targets]
     journey = Journey(reader, root, output.name, cotangents, passed)

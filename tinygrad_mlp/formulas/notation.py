@@ -410,7 +410,7 @@ class Latex(Text):
 
     minus, times, dot, space = "-", r" \odot ", r" \cdot ", r" \, "
     one, top = r"\mathbf{1}", r"^{\top}"
-    infinity, nan, sigma, nonzero = r"\infty", r"\mathrm{nan}", r"\textstyle\sum", r" \ne 0"
+    infinity, nan, sigma, nonzero = r"\infty", r"\mathrm{nan}", r"{\textstyle\sum}", r" \ne 0"
     by, ellipsis = r" \times ", r"\ldots"
 
     def name_of(self, symbol: Term) -> str:
@@ -465,7 +465,7 @@ SIGNS = {
     "⊙": r"\odot ", "−": "-", "≠": r"\ne ", "≤": r"\le ", "≥": r"\ge ", "∧": r"\land ",
     "∨": r"\lor ", "⊻": r"\oplus ", "¬": r"\lnot ", "√": r"\surd ", "·": r"\cdot ",
     "×": r"\times ", "⋆": r"\star ", "∘": r"\circ ", "…": r"\ldots ", "∞": r"\infty ",
-    "Σ": r"\textstyle\sum ", "‖": r"\|", "ᵀ": r"^{\top}", "²": "^{2}", "³": "^{3}",
+    "Σ": r"{\textstyle\sum} ", "‖": r"\|", "ᵀ": r"^{\top}", "²": "^{2}", "³": "^{3}",
     "(": r"\left(", ")": r"\right)", "[": r"\left[", "]": r"\right]", "{": r"\left\{",
     "}": r"\right\}", " ": r"\ ",
 }  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from math import inf
 from types import EllipsisType
 from typing import Any
@@ -44,16 +45,30 @@ class Source(Notation):
 
     def __init__(self, names: Names, name: str, root: Term) -> None:
         super().__init__(names)
+        self.function = name
         self.symbols: dict[Term, str] = {}
         self.bound: dict[str, Any] = {}  # what has no source, by the word that stands for it
         self.flat: dict[Term, Written] = {}  # a row or a column as a vector, to spare reshapes
         self.returns = self.write(root)
+        if root.head == "number":
+            self.returns = self.decimal(root.options[0])[0]  # a float even if it is whole
         self.arguments = sorted(self.symbols, key=lambda x: x.order)
         words = ", ".join([*(self.symbols[x] for x in self.arguments), *self.bound])
         lines = "".join(f"    {t} = {text}\n" for t, text in self.definitions)
         function = f"def {name}({words}):\n{lines}    return {self.returns}\n"
         helpers = [text for helper, text in HELPERS.items() if f"{helper}(" in function]
         self.text = "\n\n".join(["import numpy as np\n", *helpers, function])
+
+    def run(self, values: Mapping[Term, Any]) -> Any:
+        """What the function returns for these values of its arguments."""
+        return self.callable(*(values[x] for x in self.arguments), *self.bound.values())
+
+    @cached_property
+    def callable(self) -> Callable[..., Any]:
+        scope: dict[str, Any] = {}
+        exec(self.text, scope)
+        function: Callable[..., Any] = scope[self.function]
+        return function
 
     def name_of(self, symbol: Term) -> str:
         return self.symbols.setdefault(symbol, self.names.identifier(symbol))
@@ -99,7 +114,8 @@ class Source(Notation):
         return f"np.float64({text})" if x.head == "number" and level == ATOM else text
 
     def number(self, x: Term) -> Written:
-        return self.decimal(x.options[0])
+        text, level = self.decimal(x.options[0])
+        return text.removesuffix(".0"), level
 
     def decimal(self, c: float) -> Written:
         text = repr(abs(c)) if abs(c) < inf else f"np.{abs(c)!r}"
