@@ -1,6 +1,7 @@
 """A graph as formulas: in the notation of the field, in LaTeX, and as NumPy source.
 
-``reader`` makes terms of nodes, by the rules of ``algebra``; ``notation`` and ``source`` write
+``reader`` makes ``terms`` of nodes: ``rows`` says what each op is in the ``algebra``, whose rules
+simplify. ``notation`` and ``source`` write
 them. ``derive`` is the way in.
 """
 
@@ -15,11 +16,11 @@ import numpy as np
 from ..creation import tensor
 from ..tape import Node, next_position, passages, walk
 from ..tensor import Tensor, root_of, seed
-from .algebra import Term
 from .notation import Latex, Text
 from .reader import Reader, tracing
 from .source import Source
 from .steps import Journey, Step
+from .terms import Term
 
 __all__ = ["Formula", "Step"]
 

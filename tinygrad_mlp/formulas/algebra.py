@@ -1,8 +1,7 @@
-"""Terms, and the rules that simplify them.
+"""The rules that simplify formulas.
 
-A term is an op at other terms. Equal terms are one object, so terms share what the tape shared, and
-to compare two is to compare identities. Each constructor below applies its rules to arguments that
-are simple already; nothing is rewritten later, and no rule walks a whole term. The rules are
+Each method below makes a term of terms that are simple already; nothing is rewritten later, and no
+rule walks a whole term. The rules are
 
 1. Numbers and scalars come to the front: out of ⊙, /, sums, matrix products, transposes, reshapes,
    broadcasts and indexing. Out of a sum also comes what is constant along its axes.
@@ -14,233 +13,42 @@ are simple already; nothing is rewritten later, and no rule walks a whole term. 
 5. x / y / z = x / (y ⊙ z). What is never zero, like exp(x), cancels, if need be in each term of a
    sum. exp(x) / (1 + exp(x)) = σ(x) and exp(x) / Σ exp(x) = softmax(x) = softmax(x + c).
 6. What has a name goes by it.
-7. x ≠ x is false, ¬(x < y) is x ≥ y, max(x, 0) ≠ 0 is x > 0.
 
-They hold for real numbers. So a formula may differ from the tape in the last digits, and where the
-tape meets nan or an infinity.
+and a seventh, for conditions, in ``rows``. They hold for real numbers. So a formula may differ from
+the tape in the last digits, and where the tape meets nan or an infinity.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from math import inf, isfinite, prod
+from math import prod
 from typing import Any
-
-import numpy as np
 
 from .. import ops
 from ..ops import Op, Shape
-
-
-class Term:
-    """An op of the table, or an operation of the algebra by its name, at other terms.
-
-    The algebra's own are: symbol, number, identity; product, power, add; expand, reshape, permute;
-    sum, matmul, softmax, mask.
-    """
-
-    __slots__ = ("args", "definition", "head", "options", "order", "positive", "shape")
-
-    def __init__(
-        self, head: Op | str, args: Terms, options: tuple[Any, ...], shape: Shape, order: int = 0
-    ) -> None:
-        self.head = head
-        self.args = args
-        self.options = options
-        self.shape = shape
-        self.order = order  # later than its arguments'
-        self.definition: Term | None = None  # of a symbol that has one
-        self.positive = is_positive(self)
-
-
-Terms = tuple[Term, ...]
+from .terms import (
+    Builder,
+    Term,
+    Terms,
+    bare,
+    base,
+    is_condition,
+    is_entered,
+    is_ones,
+    joint_number,
+    joint_shape,
+    parts,
+    raised,
+)
 
 MANY = 16  # sums and products of more than so many terms are left in parts, for time's sake
 
-NEGATED: dict[Op | str, Op] = {
-    ops.equal: ops.not_equal,
-    ops.not_equal: ops.equal,
-    ops.less: ops.greater_equal,
-    ops.less_equal: ops.greater,
-    ops.greater: ops.less_equal,
-    ops.greater_equal: ops.less,
-}
-REFLEXIVE = (ops.equal, ops.less_equal, ops.greater_equal)
-CONDITIONS = {*NEGATED, ops.both, ops.either, ops.differ, ops.opposite}
 
-
-# What can be told of a term.
-
-
-def parts(x: Term) -> tuple[float, Terms, Terms]:
-    """A term as a number, times factors, over divisors."""
-    if x.head == "number":
-        return x.options[0], (), ()
-    if x.head == "product":
-        c, n = x.options
-        return c, x.args[:n], x.args[n:]
-    return 1.0, (x,), ()
-
-
-def base(x: Term) -> tuple[Term, int]:
-    """A factor as a whole power of another."""
-    if x.head == "power" and isinstance(x.options[0], int) and x.options[0] > 0:
-        return x.args[0], x.options[0]
-    return x, 1
-
-
-def bare(x: Term) -> Term:
-    """Without the broadcast around it, or the reshape."""
-    return x.args[0] if x.head in ("expand", "reshape") else x
-
-
-def meaning(x: Term) -> Term:
-    """What a symbol stands for."""
-    return x.definition or x
-
-
-def is_ones(x: Term) -> bool:
-    return x.head == "expand" and x.args[0].head == "number"
-
-
-def is_entered(x: Term) -> bool:
-    """Whether it is a symbol, or the transpose of one."""
-    return (x.args[0] if x.head == "permute" else x).head == "symbol"
-
-
-def is_zero(x: Term) -> bool:
-    return bool(parts(x)[0] == 0)
-
-
-def is_condition(x: Term) -> bool:
-    """Whether it is true or false, and so nothing to multiply with."""
-    while x.head in ("expand", "reshape"):
-        x = x.args[0]
-    return x.head in CONDITIONS
-
-
-def is_positive(x: Term) -> bool:
-    """Whether it is larger than 0 whatever its symbols are."""
-    if x.head == "number":
-        return bool(x.options[0] > 0)
-    if x.head == "product":
-        return x.options[0] > 0 and all(a.positive for a in x.args)
-    if x.head == "add" and x.args[0].head == "number" and len(x.args) == 2:
-        c, above, below = parts(x.args[1])
-        if (x.args[0].options[0], c, len(above), len(below)) == (1, -1, 1, 0):
-            return meaning(above[0]).head is ops.sigmoid  # 1 − σ(x)
-    if x.head in ("add", "sum", "power", "permute", "reshape", "expand"):
-        return 0 not in x.args[0].shape and all(a.positive for a in x.args)
-    return x.head in (ops.exp, ops.sigmoid, "softmax")
-
-
-def closed_form(e: Term, d: Term) -> Op | str | None:
-    """What e / d is known as."""
-    if e.head is not ops.exp:
-        return None
-    if d.head == "add" and len(d.args) == 2 and e in d.args:
-        other = d.args[d.args[0] is e]
-        return ops.sigmoid if other.head == "number" and other.options[0] == 1 else None
-    last = (len(e.shape) - 1,)
-    whole = d.head == "sum" and d.args[0] is e and d.options[0] == last
-    return "softmax" if whole and d.shape in ((*e.shape[:-1], 1), ()) else None
-
-
-def symbols_first(factors: Terms) -> Terms:
-    """y ⊙ exp(x), not exp(x) ⊙ y; otherwise the factors keep their order."""
-
-    def is_function(x: Term) -> bool:
-        return isinstance(x.head, Op) or x.head in ("softmax", "mask")
-
-    place = next((i for i, x in enumerate(factors) if is_function(x)), len(factors))
-    late = [x for x in factors[place:] if x.head == "symbol" and x.definition is None]
-    return (*factors[:place], *late, *(x for x in factors[place:] if x not in late))
-
-
-def joint_shape(terms: Terms) -> Shape:
-    shapes = {x.shape for x in terms}
-    return shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
-
-
-def joint_number(c: float, k: float, is_factor: bool = True) -> float | None:
-    """c k, or c / k; None if that could lose digits which the whole formula does not."""
-    if not is_factor and k == 0:
-        return None
-    number = c * k if is_factor else c / k
-    is_tame = 1e-100 < abs(number) < 1e100 or c in (0, 1) or k in (0, 1)
-    return number if is_tame or not isfinite(c) or not isfinite(k) else None
-
-
-def raised(c: float, p: float) -> float | None:
-    """cᵖ, or None as above."""
-    try:
-        number = float(c**p)
-    except OverflowError:
-        return None
-    return number if 1e-100 < abs(number) < 1e100 or c in (0, 1) else None
-
-
-class Algebra:
+class Algebra(Builder):
     """Makes terms, simplified."""
 
-    def __init__(self) -> None:
-        self.terms: dict[Any, Term] = {}
-        self.names: dict[Term, Term] = {}  # from the definition of a symbol to the symbol
-        self.one = self.number(1.0)
-
-    def make(
-        self, head: Op | str, args: Terms, options: tuple[Any, ...] = (), shape: Shape = ()
-    ) -> Term:
-        """This very term, to which no rule but the sixth is applied."""
-        key = (head, args, options, shape)
-        term = self.terms.get(key)
-        if term is None:
-            term = self.terms[key] = Term(head, args, options, shape, len(self.terms))
-        return self.names.get(term, term)
-
-    def symbol(self, key: Any, shape: Shape) -> Term:
-        return self.make("symbol", (), (key,), shape)
-
-    def define(self, symbol: Term, definition: Term) -> None:
-        """From now on, what equals the definition goes by the symbol."""
-        symbol.definition = definition
-        symbol.positive = definition.positive
-        _, above, _ = parts(definition)
-        if definition.head != "symbol" and not all(map(is_ones, above)):
-            self.names.setdefault(definition, symbol)
-
-    def number(self, c: float, shape: Shape = ()) -> Term:
-        """An array of one number throughout."""
-        return self.times(c, (), (), shape)
-
-    def ones(self, shape: Shape) -> Term:
-        return self.make("expand", (self.one,), (), shape) if shape else self.one
-
-    def factor(self, c: float) -> Term:
-        """A number, even if it is 0 or 1, for use among factors."""
-        return self.make("number", (), (c,))
-
     # Products.
-
-    def times(self, c: float, above: Terms, below: Terms, shape: Shape) -> Term:
-        """A number times factors over divisors, which are as they should be but for the shape."""
-        if c == 0:
-            above = below = ()
-        if shape and not any(x.shape == shape for x in above + below):
-            above = (*above, self.ones(shape))
-        if not above and not below:
-            return self.factor(c)
-        if c == 1 and len(above) == 1 and not below:
-            return above[0]
-        return self.make("product", above + below, (c, len(above)), shape)
-
-    def scaled(self, c: float, x: Term) -> Term:
-        k, above, below = parts(x)
-        number = joint_number(c, k)
-        if number is None:
-            return self.times(c, (x,), (), x.shape)
-        return self.times(number, above, below, x.shape)
 
     def product(self, shape: Shape, factors: Iterable[Term], divisors: Iterable[Term] = ()) -> Term:
         """The factors, multiplied entry by entry, over the divisors; broadcast to the shape."""
@@ -588,8 +396,6 @@ class Algebra:
                 return self.expand(self.sum(x, (1,), (n, 1)), shape)
         return self.make("matmul", (x, y), (), shape)
 
-    # Choices.
-
     def elementwise(
         self, head: Op | str, args: Iterable[Term], options: tuple[Any, ...], shape: Shape
     ) -> Term:
@@ -598,105 +404,25 @@ class Algebra:
         inner_shape = joint_shape(args)
         return self.expand(self.make(head, args, options, inner_shape), shape)
 
-    def where(self, x: Term, y: Term, condition: Term, shape: Shape) -> Term:
-        condition = self.natural(condition)
-        if condition.head == "number":
-            return self.expand(x if condition.options[0] else y, shape)
-        if x is y:
-            return self.expand(x, shape)
-        if is_zero(y):
-            return self.linear(x, shape, lambda core: self.mask(core, condition, shape))
-        if is_zero(x):
-            return self.where(y, x, self.negated(condition), shape)
-        return self.elementwise(ops.where, (x, y, condition), (), shape)
 
-    def mask(self, x: Term, condition: Term, shape: Shape) -> Term:
-        """x where the condition holds, 0 elsewhere."""
-        if x.head == "mask" and x.args[1] is condition:
-            return x
-        return self.elementwise("mask", (x, condition), (), shape)
-
-    def negated(self, condition: Term) -> Term:
-        if condition.head == "number":
-            return self.number(float(not condition.options[0]))
-        if condition.head == "reshape":
-            return self.reshape(self.negated(condition.args[0]), condition.shape)
-        if condition.head is ops.opposite:
-            return condition.args[0]
-        head = NEGATED.get(condition.head)
-        if head is not None:
-            return self.make(head, condition.args, (), condition.shape)
-        return self.make(ops.opposite, (condition,), (), condition.shape)
-
-    def condition(self, op: Op, args: Terms, shape: Shape) -> Term:
-        x = self.natural(args[0])
-        if op is ops.opposite:
-            return self.expand(self.negated(x), shape)
-        y = self.natural(args[1])
-        x, y = self.unnamed(x, y), self.unnamed(y, x)
-        if op in NEGATED and x is y:
-            return self.number(float(op in REFLEXIVE), shape)
-        if op is ops.not_equal and is_zero(y) and meaning(x).head is ops.relu:
-            x = x.args[0] if x.head is ops.relu else x
-            return self.elementwise(ops.greater, (x, y), (), shape)
-        if y.head == "number" and (op, y.options[0]) in UNBOUNDED:
-            return self.number(1.0, shape)
-        for p, q in ((x, y), (y, x)):
-            if op in (ops.both, ops.either) and p.head == "number":
-                return self.expand(p if bool(p.options[0]) is (op is ops.either) else q, shape)
-        return self.elementwise(op, (x, y), (), shape)
-
-    def unnamed(self, y: Term, x: Term) -> Term:
-        """max(x) even if it has a name: it equals an entry of x only if it is computed from it."""
-        symbol = y.args[0] if y.head == "reshape" else y
-        if symbol.definition is None or x not in symbol.definition.args:
-            return y
-        return self.reshape(symbol.definition, y.shape)
-
-    # From an op of the table to its term.
-
-    def apply(self, op: Op, args: Terms, options: tuple[Any, ...], shape: Shape) -> Term:
-        """The term of an op at these arguments, with these options, of this shape."""
-        if op in RULES:
-            return RULES[op](self, shape, *args, *options)
-        if op in CONDITIONS:
-            return self.condition(op, args, shape)
-        if op in (ops.getitem, ops.scatter) and args[0].shape:
-            return self.linear(args[0], shape, lambda x: self.make(op, (x,), options, shape))
-        if op.broadcasts and not op.variadic:
-            return self.elementwise(op, args, options, shape)
-        return self.make(op, args, options, shape)
-
-    def converted(self, x: Term, shape: Shape, op: Op, dtype: Any, source: Any = None) -> Term:
-        """x in another dtype, from one that may not be known."""
-        if is_condition(x) or source == np.bool:
-            return self.mask(self.one, x, shape)
-        if source is not None and (source == dtype or source.kind != "f"):
-            return x
-        if op is ops.cast and shape:
-            return self.linear(x, shape, lambda core: self.make(op, (core,), (dtype,), shape))
-        return self.make(op, (x,), (dtype,), shape)
+def closed_form(e: Term, d: Term) -> Op | str | None:
+    """What e / d is known as."""
+    if e.head is not ops.exp:
+        return None
+    if d.head == "add" and len(d.args) == 2 and e in d.args:
+        other = d.args[d.args[0] is e]
+        return ops.sigmoid if other.head == "number" and other.options[0] == 1 else None
+    last = (len(e.shape) - 1,)
+    whole = d.head == "sum" and d.args[0] is e and d.options[0] == last
+    return "softmax" if whole and d.shape in ((*e.shape[:-1], 1), ()) else None
 
 
-UNBOUNDED = ((ops.greater_equal, -inf), (ops.less_equal, inf))
+def symbols_first(factors: Terms) -> Terms:
+    """y ⊙ exp(x), not exp(x) ⊙ y; otherwise the factors keep their order."""
 
-RULES: dict[Op, Callable[..., Term]] = {
-    ops.add: lambda a, shape, x, y: a.add(shape, (x, y)),
-    ops.sub: lambda a, shape, x, y: a.add(shape, (x, a.scaled(-1, y))),
-    ops.mul: lambda a, shape, x, y: a.product(shape, (x, y)),
-    ops.div: lambda a, shape, x, y: a.product(shape, (x,), (y,)),
-    ops.neg: lambda a, shape, x: a.scaled(-1, x),
-    ops.pow: lambda a, shape, x, p: a.power(x, p),
-    ops.matmul: lambda a, shape, x, y: a.matmul(x, y, shape),
-    ops.sum: lambda a, shape, x, axes, keepdims: a.sum(x, axes, shape),
-    ops.mean: lambda a, shape, x, axes, keepdims: a.product(
-        shape, (a.sum(x, axes, shape),), (a.factor(float(ops.terms(x.shape, axes))),)
-    ),
-    ops.reshape: lambda a, shape, x, to: a.reshape(x, shape),
-    ops.permute: lambda a, shape, x, axes: a.permute(x, axes),
-    ops.expand: lambda a, shape, x, to: a.expand(x, shape),
-    ops.where: lambda a, shape, x, y, condition: a.where(x, y, condition, shape),
-    ops.cast: lambda a, shape, x, *dtypes: a.converted(x, shape, ops.cast, *dtypes),
-    ops.whole: lambda a, shape, x, *dtypes: a.converted(x, shape, ops.whole, *dtypes),
-    ops.detached: lambda a, shape, x: x,
-}
+    def is_function(x: Term) -> bool:
+        return isinstance(x.head, Op) or x.head in ("softmax", "mask")
+
+    place = next((i for i, x in enumerate(factors) if is_function(x)), len(factors))
+    late = [x for x in factors[place:] if x.head == "symbol" and x.definition is None]
+    return (*factors[:place], *late, *(x for x in factors[place:] if x not in late))

@@ -18,7 +18,6 @@ import numpy as np
 
 from .. import ops
 from ..ops import Op, parameters
-from .algebra import Term, Terms, is_ones, parts
 from .names import Names, latex_of, text_of
 from .templates import (
     ATOM,
@@ -32,6 +31,7 @@ from .templates import (
     Place,
     template,
 )
+from .terms import Term, Terms, is_ones, parts
 
 # What is written, and how tightly its parts hold together.
 Written = tuple[str, int]

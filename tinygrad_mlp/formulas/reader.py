@@ -23,9 +23,11 @@ from ..tape import (
     record,
 )
 from ..tensor import Tensor, lift, wrap
-from .algebra import Algebra, Term, parts
+from .algebra import Algebra
 from .names import Names
 from .notation import Listed, Opaque, Slice
+from .rows import apply
+from .terms import Term, parts
 
 
 @contextmanager
@@ -115,7 +117,7 @@ class Reader:
         keys = tuple(map(self.option, options))
         if op is ops.cast and edges:
             keys += edges[0][2]  # its VJP keeps the dtype that it came from
-        return self.algebra.apply(op, tuple(args), keys, shape)
+        return apply(self.algebra, op, tuple(args), keys, shape)
 
     def option(self, value: Any) -> Any:
         """An option of an op, in a form that equals another if it means the same."""

@@ -12,10 +12,10 @@ import numpy as np
 
 from .. import ops
 from ..ops import Op, parameters
-from .algebra import Term, Terms, is_ones, parts
 from .names import Names
 from .notation import Listed, Notation, Opaque, Slice, Written
 from .templates import ATOM, CHOICE, JOINED, PRODUCT, SUM, TIGHT, Place
+from .terms import Term, Terms, is_ones, parts
 
 HELPERS = {
     "sigmoid": """\

@@ -10,10 +10,10 @@ from numpy import ndarray
 from ..ops import Op
 from ..tape import Constant, Edges, Lift, Node, leaf, unbroadcast
 from ..tensor import Tensor, wrap
-from .algebra import Term
 from .names import latex_of, text_of
 from .notation import Text
 from .reader import Reader, tracing
+from .terms import Term
 
 
 class Step(NamedTuple):
