@@ -20,6 +20,8 @@ def op(
     *vjps: Callable[..., Any],
     name: str | None = None,
     formula: str | None = None,
+    latex: str | None = None,
+    numpy: str | None = None,
     broadcasts: bool = False,
     domain: Callable[..., Any] | None = None,
 ) -> Callable[..., Tensor]:
@@ -32,7 +34,10 @@ def op(
     package's functions, which take arrays and Tensors alike, a VJP can be differentiated in turn.
 
     With ``broadcasts``, the inputs broadcast, and each cotangent is summed to its input's shape.
-    ``name`` and ``formula`` are how the op shows in a printed tape and in formulas; ``domain`` says
+    ``name`` and ``formula`` are how the op shows in a printed tape and in formulas, where the
+    parameters of ``forward`` stand for themselves: ``"x ⋆ y"``, by default ``"name(x, y)"``.
+    ``latex`` is for where LaTeX should have it otherwise; ``numpy`` is the forward as NumPy source,
+    such as ``"np.cbrt(x)"``, without which source takes the forward as an argument. ``domain`` says
     of inputs, elementwise, where the derivative exists.
 
     The output and the cotangents have the dtype of the inputs, if that is a float one. Arrays and
@@ -60,8 +65,18 @@ def op(
     if len(inputs) < len(vjps):
         raise TypeError(f"{name}: {len(vjps)} VJPs, but the forward has only {len(inputs)} inputs")
     try:
-        formula = formula or f"{name}({', '.join(inputs)})"
-        made = Op(name, formula, forward, *vjps, broadcasts=broadcasts, domain=domain)
+        options = [f"; {option}" for option in list(signature.parameters)[len(vjps) :]]
+        formula = formula or f"{name}({', '.join(inputs)}{''.join(options)})"
+        made = Op(
+            name,
+            formula,
+            forward,
+            *vjps,
+            broadcasts=broadcasts,
+            domain=domain,
+            latex=latex,
+            numpy=numpy,
+        )
     except ValueError as missing:
         raise TypeError(
             f"{name}: a VJP asks for what is neither a parameter of the forward nor out: {missing}"

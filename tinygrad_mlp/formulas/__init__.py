@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..creation import tensor
-from ..tape import Node, next_position, passages, walk
+from ..tape import Constant, Node, next_position, passages, walk
 from ..tensor import Tensor, root_of, seed
 from .notation import Latex, Text
 from .reader import Reader, tracing
@@ -155,6 +155,9 @@ def gradients(output: Tensor, wrt: tuple[Tensor, ...], grad_outputs: Any) -> tup
     targets = [root_of(x, "derive") for x in wrt]
     start = seed(output, grad_outputs, True, "derive")
     reader = Reader()
+    if start._node is None:
+        # On the tape, so that what the VJPs make of it is a formula and not one more constant.
+        start = reader.lift(start._array, Constant(start._array, start.name))
     reader.turn = next_position()
     with tracing():
         keep = passages(set(targets), [root]) | set(targets)

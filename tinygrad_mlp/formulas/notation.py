@@ -173,9 +173,10 @@ class Notation:
         if len(pieces) == 1 and isinstance(pieces[0], Place):
             return self.written[values[pieces[0].parameter]]
         out: list[str] = []
-        for piece in pieces:
+        for i, piece in enumerate(pieces):
             if isinstance(piece, str):
-                out.append(transcribe(piece))
+                beside = {p for p in pieces[max(i - 1, 0) : i + 2] if isinstance(p, str)}
+                out.append(" " if piece == " " and beside & SPACED else transcribe(piece))
                 continue
             value = values[piece.parameter]
             if value is None and piece.before == ";":  # "; axes" where all axes are meant
@@ -226,6 +227,19 @@ class Text(Notation):
 
     minus, times, dot, space, one, top = "−", " ⊙ ", " · ", " ", "1", "ᵀ"
     infinity, nan, sigma, nonzero = "∞", "nan", "Σ", " ≠ 0"
+
+    def __init__(self, names: Names) -> None:
+        super().__init__(names)
+        self.rows: set[Term] = set()  # vectors that read as a row, like 1ᵀ X
+
+    def form(self, x: Term) -> Written:
+        if x.head == "sum":
+            is_row = len(x.args[0].shape) == 2 and x.options[0] == (0,)
+        else:
+            is_row = any(a in self.rows and a.shape == x.shape for a in x.args)
+        if is_row and len(x.shape) == 1:
+            self.rows.add(x)
+        return super().form(x)
 
     # Numbers.
 
@@ -324,12 +338,25 @@ class Text(Notation):
     def permute(self, x: Term) -> Written:
         (axes,) = x.options
         n = len(axes)
+        (source,) = x.args
         if axes == (*range(n - 2), n - 1, n - 2):
-            return self.at(x.args[0], ATOM) + self.top, TIGHT
+            if source.head == "reshape" and source.args[0] in self.rows:
+                return self.written[source.args[0]]
+            return self.transpose(source)
         return self.by_row(ops.permute, x.args, x.options)
+
+    def transpose(self, x: Term) -> Written:
+        if x.head == "sum" and len(x.args[0].shape) == 2 and x not in self.cut:
+            turned = self.at(x.args[0], ATOM) + self.top
+            is_row = x.options[0] == (0,)  # 1ᵀ A, of which the transpose is Aᵀ 1
+            words = (turned, self.one) if is_row else (self.one + self.top, turned)
+            return self.row(words), JOINED
+        return self.at(x, ATOM) + self.top, TIGHT
 
     def reshape(self, x: Term) -> Written:
         (source,) = x.args
+        if source in self.rows and x.shape == (*source.shape, 1):
+            return self.transpose(source)
         longer, shorter = sorted((source.shape, x.shape), key=len, reverse=True)
         if not shorter or (longer == (*shorter, 1) and len(shorter) == 1):
             return self.written[source]
@@ -342,7 +369,7 @@ class Text(Notation):
             if len(shape) != 2 or shape[1] == 1:
                 return self.one, ATOM
             return (across, TIGHT) if shape[0] == 1 else (self.row((self.one, across)), JOINED)
-        if len(shape) == 2 and len(inner.shape) == 1 and inner.head != "sum":
+        if len(shape) == 2 and len(inner.shape) == 1 and inner not in self.rows:
             return self.row((self.one, self.at(inner, ATOM) + self.top)), JOINED
         if len(shape) == 2 and (len(inner.shape) == 1 or inner.shape[0] == 1):
             return self.row((self.one, self.at(inner, JOINED))), JOINED
@@ -457,9 +484,11 @@ def transcribed(piece: str) -> str:
     """A word or a sign of a formula, in LaTeX."""
     if len(piece) > 1:
         return f"\\{piece}" if piece in COMMANDS else rf"\operatorname{{{latex_of(piece)}}}"
-    return SIGNS.get(piece) or (piece if piece in "+-*/=<>!?.,;:^|" else latex_of(piece))
+    is_plain = piece in "+-*/=<>!?.,;:^|0123456789"
+    return SIGNS.get(piece) or (piece if is_plain else latex_of(piece))
 
 
+SPACED = set("+−-=≠<≤>≥∧∨⊻⊙⋆∘·×/*")  # signs that LaTeX puts space around by itself
 COMMANDS = {"exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min"}
 SIGNS = {
     "⊙": r"\odot ", "−": "-", "≠": r"\ne ", "≤": r"\le ", "≥": r"\ge ", "∧": r"\land ",
@@ -467,5 +496,5 @@ SIGNS = {
     "×": r"\times ", "⋆": r"\star ", "∘": r"\circ ", "…": r"\ldots ", "∞": r"\infty ",
     "Σ": r"{\textstyle\sum} ", "‖": r"\|", "ᵀ": r"^{\top}", "²": "^{2}", "³": "^{3}",
     "(": r"\left(", ")": r"\right)", "[": r"\left[", "]": r"\right]", "{": r"\left\{",
-    "}": r"\right\}", " ": r"\ ",
+    "}": r"\right\}", " ": r"\, ",
 }  # fmt: skip

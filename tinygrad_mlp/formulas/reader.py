@@ -57,7 +57,7 @@ class Reader:
 
     def lift(self, array: ndarray, origin: Node | Constant) -> Tensor:
         """As ``tensor.lift``, but puts constants on the tape too, so that Xᵀ is not a new one."""
-        if isinstance(origin, Node) or is_number(origin):
+        if isinstance(origin, Node):
             return lift(array, origin)
         key = id(origin.array)
         if key not in self.lifted:
