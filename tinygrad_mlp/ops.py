@@ -51,8 +51,8 @@ class Op:
     """
 
     __slots__ = (
-        "broadcasts", "domain", "formula", "forward", "latex", "name", "numpy", "picks", "variadic",
-        "vjps", "wants",
+        "broadcasts", "domain", "formula", "forward", "latex", "name", "numpy", "parameters",
+        "picks", "variadic", "vjps", "wants",
     )  # fmt: skip
 
     def __init__(
@@ -76,7 +76,8 @@ class Op:
         self.broadcasts = broadcasts
         self.variadic = variadic
         self.domain = domain
-        names = ("out", *parameters(forward))
+        self.parameters = parameters(forward)
+        names = ("out", *self.parameters)
         if len(vjps) == 1:
             names += ("shape", "dtype", "i")
         self.wants = tuple(tuple(map(names.index, parameters(vjp)[1:])) for vjp in vjps)

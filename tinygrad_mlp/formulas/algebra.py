@@ -6,7 +6,7 @@ rule walks a whole term. The rules are
 1. Numbers and scalars come to the front: out of ⊙, /, sums, matrix products, transposes, reshapes,
    broadcasts and indexing. Out of a sum also comes what is constant along its axes.
 2. x ⊙ 1 = x + 0 = x and x ⊙ 0 = 0. Nothing is broadcast that an operand broadcasts anyway, and a
-   sum of a broadcast value is a multiple of it.
+   sum of a broadcast value is a multiple of it; of a scattered one, the sum of it.
 3. Equal things combine: x + x = 2 x, x ⊙ x = x², A x + B x = (A + B) x, 2 x + 2 y = 2 (x + y).
 4. A transpose of a transpose and a reshape of a reshape are one. A vector is a column, and the
    transpose of a row is a column: (xᵀ A)ᵀ = Aᵀ x. Also A I = A.
@@ -363,6 +363,8 @@ class Algebra(Builder):
             inner = x.args[0]
             times = prod(sizes[a] for a in axes if aligned(inner)[a] == 1)
             return self.product(shape, [self.factor(float(times)), reduced(inner)])
+        if x.head is ops.scatter and shape == ():
+            return self.sum(x.args[0], None, ())
         _, above, below = parts(x)
         constant = {y for y in (*above, *below) if all(aligned(y)[a] == 1 for a in axes)}
         if constant:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import ops
-from ..ops import Op, parameters
+from ..ops import Op
 from .names import Names, latex_of, text_of
 from .templates import (
     ATOM,
@@ -166,7 +166,7 @@ class Notation:
 
     def by_row(self, op: Op, args: Terms, options: tuple[Any, ...]) -> Written:
         inputs = (args,) if op.variadic else args
-        names = parameters(op.forward)
+        names = op.parameters
         values = dict(zip(names, (*inputs, *options), strict=False))
         text, transcribe = self.template_of(op)
         pieces, level = template(text, names)
@@ -292,7 +292,7 @@ class Text(Notation):
             arrays = [a for a in arrays if not is_ones(a) or any(n != 1 for n in a.shape)]
         for a in scalars:
             is_last = a is scalars[-1] and not arrays
-            if is_last and len(scalars) == 1 and self.written[a][1] == BIG:
+            if is_last and self.written[a][1] == BIG:
                 level = BIG
             # (xᵀ y) z, but ½ xᵀ y
             words.append(self.at(a, min(level, JOINED) if is_last else TIGHT))

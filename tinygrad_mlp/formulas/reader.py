@@ -139,7 +139,8 @@ class Reader:
         array, name = constant
         if is_number(constant):
             return self.algebra.number(number_of(array), array.shape)
-        if name is None and array.ndim == 2 and np.array_equal(array, np.eye(len(array))):
+        is_float = name is None and array.dtype.kind == "f"
+        if is_float and array.ndim == 2 and np.array_equal(array, np.eye(len(array))):
             return self.algebra.make("identity", (), (), array.shape)
         return self.symbol(constant)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..ops import Op, parameters
+from ..ops import Op
 from .names import Names
 from .notation import Listed, Notation, Opaque, Slice, Written
 from .templates import ATOM, CHOICE, JOINED, PRODUCT, SUM, TIGHT, Place
@@ -50,8 +50,6 @@ class Source(Notation):
         self.bound: dict[str, Any] = {}  # what has no source, by the word that stands for it
         self.flat: dict[Term, Written] = {}  # a row or a column as a vector, to spare reshapes
         self.returns = self.write(root)
-        if root.head == "number":
-            self.returns = self.decimal(root.options[0])[0]  # a float even if it is whole
         self.arguments = sorted(self.symbols, key=lambda x: x.order)
         words = ", ".join([*(self.symbols[x] for x in self.arguments), *self.bound])
         lines = "".join(f"    {t} = {text}\n" for t, text in self.definitions)
@@ -114,8 +112,7 @@ class Source(Notation):
         return f"np.float64({text})" if x.head == "number" and level == ATOM else text
 
     def number(self, x: Term) -> Written:
-        text, level = self.decimal(x.options[0])
-        return text.removesuffix(".0"), level
+        return self.decimal(x.options[0])
 
     def decimal(self, c: float) -> Written:
         text = repr(abs(c)) if abs(c) < inf else f"np.{abs(c)!r}"
@@ -127,7 +124,10 @@ class Source(Notation):
             if out and a not in self.cut and parts(a)[0] < 0:
                 out += " - " + self.bracketed(self.product(a, -1), PRODUCT)
             else:
-                out += (" + " if out else "") + self.at(a, PRODUCT if out else SUM)
+                text = self.at(a, PRODUCT if out else SUM)
+                if a.head == "number":
+                    text = text.removesuffix(".0")
+                out += (" + " if out else "") + text
         return out, SUM
 
     def product(self, x: Term, sign: int = 1) -> Written:
@@ -205,7 +205,7 @@ class Source(Notation):
     def template_of(self, op: Op) -> tuple[str, Callable[[str], str]]:
         if op.numpy is not None:
             return op.numpy, str
-        return f"np.{op.forward.__name__}({', '.join(parameters(op.forward))})", str
+        return f"np.{op.forward.__name__}({', '.join(op.parameters)})", str
 
     def option(self, value: Any, place: Place) -> str:
         if isinstance(value, (Term, Listed)):
