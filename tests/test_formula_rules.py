@@ -148,9 +148,7 @@ def test_what_has_a_name_goes_by_it() -> None:
 
 
 @pytest.mark.parametrize(("rule", "made", "expected"), RULES, ids=range(len(RULES)))
-def test_no_rule_changes_the_value(
-    rule: int, made: Callable[[Any], Term], expected: str
-) -> None:
+def test_no_rule_changes_the_value(rule: int, made: Callable[[Any], Term], expected: str) -> None:
     """What comes out is worth what went in, worked out op by op on arrays without any rule."""
     random = np.random.default_rng(rule)
     # Halves, which are exact in sums and products; and some that are equal to each other.

@@ -6,7 +6,7 @@ Written down, that graph is what a person derives by hand. Nothing here knows a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from .tensor import Tensor
@@ -34,7 +34,8 @@ def derive(
     comparisons it was made by, and they are constants in its formula.
 
     The graph is not released, and ``.grad`` of no Tensor changes. RuntimeError where there is no
-    graph, or no longer, or the output does not depend on an input; ValueError for a wrong shape.
+    graph, or no longer, or the output does not depend on an input; ValueError for a wrong shape, or
+    a keyword that there is not; TypeError for what is not a Tensor or a function of Tensors.
 
     >>> import tinygrad_mlp as tg
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True, name="x")
@@ -56,6 +57,11 @@ def derive(
         if wrt is None:
             wrt = [name for name, x in tensors.items() if x.requires_grad]
             wrt = wrt[0] if len(wrt) == 1 else wrt
+        for name in [wrt] if isinstance(wrt, str) else wrt:
+            if name not in tensors:
+                raise ValueError(
+                    f"derive: {name!r} is not an input; these are: {', '.join(inputs)}"
+                )
         wrt = tensors[wrt] if isinstance(wrt, str) else [tensors[name] for name in wrt]
     elif inputs:
         raise TypeError(f"derive: {next(iter(inputs))}= is for a function, not for a Tensor")
@@ -63,7 +69,11 @@ def derive(
         raise TypeError("derive: give the Tensor, or the Tensors, to derive with respect to")
     if isinstance(wrt, Tensor):
         return gradients(output, (wrt,), grad_outputs)[0]
-    return gradients(output, tuple(wrt), grad_outputs)
+    several = tuple(wrt) if isinstance(wrt, Iterable) else (wrt,)
+    for x in several:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"derive: wrt is a Tensor or several of them, not {x!r}")
+    return gradients(output, several, grad_outputs)
 
 
 def formula(output: Tensor | Callable[..., Tensor], **inputs: Any) -> Formula:

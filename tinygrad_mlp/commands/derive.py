@@ -314,7 +314,8 @@ def verdict(result: Derived) -> str:
 
 
 def nothing(result: Derived) -> list[str]:
-    return [f"∂f/∂{name} = 0, as f does not depend on {name}" for name in result.unused]
+    f = result.f.formula.equations()[0][0]
+    return [f"∂{f}/∂{name} = 0, as {f} does not depend on {name}" for name in result.unused]
 
 
 def text(problem: Problem, result: Derived, steps: bool) -> Iterator[str]:

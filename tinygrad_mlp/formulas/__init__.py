@@ -145,7 +145,10 @@ def formula_of(output: Tensor) -> Formula:
     reader = Reader()
     symbol = reader.term(root_of(output, "formula"))
     names = reader.names
-    left = ("f", "f") if output.name is None else (names.text(symbol), names.latex(symbol))
+    if output.name is None:
+        left = names.of_output(None)
+    else:
+        left = names.text(symbol), names.latex(symbol)
     return Formula(reader, output, symbol.definition or symbol, left)
 
 
@@ -179,6 +182,8 @@ def called(
     function: Callable[..., Tensor], inputs: Mapping[str, Any]
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """What a function makes of keyword arguments, and these as Tensors named by their keywords."""
+    if not callable(function):
+        raise TypeError(f"a Tensor or a function of Tensors is needed, not {function!r}")
     tensors = {}
     for name, value in inputs.items():
         x = tensor(value.detach() if isinstance(value, Tensor) else value, name=name)

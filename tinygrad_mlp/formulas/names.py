@@ -64,6 +64,12 @@ class Names:
     def latex(self, symbol: Any) -> str:
         return self.shown[symbol][1] if symbol in self.shown else latex_of(self.label(symbol))
 
+    def of_output(self, name: str | None) -> tuple[str, str]:
+        """What a formula is of, as text and in LaTeX: its name, or a letter that is no name."""
+        if name is None:
+            name = next((x for x in "fLJgh" if x not in self.reserved), "output")
+        return text_of(name), latex_of(name)
+
     def identifier(self, symbol: Any) -> str:
         """The label if it is a plain word that means nothing in the source, or arg1, arg2, …"""
         if symbol not in self.identifiers:

@@ -488,7 +488,7 @@ def transcribed(piece: str) -> str:
     return SIGNS.get(piece) or (piece if is_plain else latex_of(piece))
 
 
-SPACED = set("+−-=≠<≤>≥∧∨⊻⊙⋆∘·×/*")  # signs that LaTeX puts space around by itself
+SPACED = set("+−-=≠<≤>≥∧∨⊻⊙⋆∘·×/*,;")  # signs that LaTeX puts space around by itself
 COMMANDS = {"exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min"}
 SIGNS = {
     "⊙": r"\odot ", "−": "-", "≠": r"\ne ", "≤": r"\le ", "≥": r"\ge ", "∧": r"\land ",

@@ -10,7 +10,6 @@ from numpy import ndarray
 from ..ops import Op
 from ..tape import Constant, Edges, Lift, Node, leaf, unbroadcast
 from ..tensor import Tensor, wrap
-from .names import latex_of, text_of
 from .notation import Text
 from .reader import Reader, tracing
 from .terms import Term
@@ -19,7 +18,7 @@ from .terms import Term
 class Step(NamedTuple):
     """One use of the chain rule: through an op, to one of its inputs.
 
-    What is too long for a line is left out of ``came_in`` and ``went_out``.
+    What is too long for a line is left out.
     """
 
     op: str
@@ -57,7 +56,7 @@ class Journey:
     ) -> None:
         self.reader = reader
         self.root = root
-        self.name = ("f", "f") if name is None else (text_of(name), latex_of(name))
+        self.name = reader.names.of_output(name)
         self.cotangents = cotangents
         self.passed = [
             Recorded(x, x.op, x.inputs, x.edges) for x in passed if x.op and x.inputs and x.edges
@@ -118,7 +117,8 @@ class Journey:
                 reader.constant(x) if isinstance(x, Constant) else self.symbol(x) for x in inputs
             ]
             made = reader.apply(op, args, node.options, edges, node.shape)
-            computes = f"{text.name_of(symbol)} = {text.write(made)}"
+            right = f"{op.name}(…)" if text.is_long(made) else text.write(made)
+            computes = f"{text.name_of(symbol)} = {right}"
             came_in = self.equation(text, self.derivative(node)[0], "=", reader.of(g))
             incoming = g if node is self.root else wrap(g._array, self.incoming(node))
             for edge in edges:
