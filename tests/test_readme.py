@@ -44,7 +44,7 @@ def test_example_prints_what_is_shown(example: readme.Example) -> None:
 
 
 def test_the_first_command_runs_the_experiment_the_second_the_tests() -> None:
-    first, second = COMMANDS
+    first, second, *_ = COMMANDS
     make = "python3 -m venv .venv && .venv/bin/pip install -q "
     assert first.source == make + ". && .venv/bin/tinygrad-mlp"
     assert "loss 326.1264" in first.output
