@@ -23,7 +23,7 @@ import tinygrad_mlp as tg
 from tinygrad_mlp import ops
 from tinygrad_mlp.two_layer import BIASES, NAMES, error_bounds, loss, problem
 
-compiler = sys.modules["tinygrad_mlp.compile"]
+compiler = sys.modules["tinygrad_mlp.program"]
 f32 = np.float32
 quarter = settings(  # for each of the three ways of ``sizes``
     max_examples=max(1, settings().max_examples // 4),

@@ -1,50 +1,62 @@
-"""A function of Tensors as a straight-line NumPy program, with its gradients.
+"""A function of Tensors, compiled: run once to see its graph, and from then on as a program.
 
-The function is run once, on Tensors, and so are the VJPs of what it recorded. The graph of its
-outputs and gradients is the program: what no output needs is not in it. A few rewrites later, each
-value gets a place to live, shared with values that are no longer needed, and each op one line.
+The function is run on Tensors, and so are the VJPs of what it recorded, and if an optimiser is
+given, its step. The graph of all that is what ``program`` makes a program of.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from bisect import insort
-from collections.abc import Callable, Sequence
-from functools import cached_property
-from math import prod
-from typing import Any
+from collections.abc import Callable
+from keyword import iskeyword
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
 
-from . import ops
 from .arguments import as_array
-from .functional import gradients_of
-from .ops import Op, Shape
-from .tape import Constant, Node, enable_grad, is_tracing, leaf, position, record
+from .functional import grad, gradients_of
+from .in_place import overwrite
+from .ops import Op
+from .program import Program, values_of
+from .tape import Node, enable_grad, is_tracing, leaf, record
 from .tensor import Tensor, wrap
 
+if TYPE_CHECKING:
+    from .optim import Optimizer
 
-def compile(function: Callable[..., Any], gradients: bool = True, reuse: bool = False) -> Compiled:
+
+def compile(
+    function: Callable[..., Any],
+    gradients: bool = True,
+    reuse: bool = False,
+    optimizer: Optimizer | None = None,
+) -> Compiled:
     """Make a program of a function of Tensors and of its gradients.
 
     After ``step = compile(function)``, call ``value, gradients = step(*arrays)``. ``function``
     takes Tensors and returns a Tensor of one entry; ``step`` takes arrays, Tensors or numbers and
     returns what NumPy would, arrays or 0-d scalars: the value, and a tuple of the gradients with
     respect to the arguments of float dtypes, with None for the others. With ``gradients=False``,
-    ``function`` returns a Tensor or a tuple of them, of any shapes, and ``step`` their arrays. It
-    may call ``grad`` itself, so that a whole training step can be one program.
+    ``function`` returns a Tensor or a tuple of them, of any shapes, and ``step`` their arrays; it
+    may call ``grad`` itself.
+
+    With an ``optimizer``, one of SGD, Adam and AdamW, a whole training step is one program:
+    ``value = step(*arrays)`` computes the value and its gradients with respect to the optimiser's
+    parameters, which ``function`` uses as it would without being compiled, and changes them and the
+    optimiser's state as its ``step()`` would. No ``.grad`` is read or written.
 
     The function is traced once for each signature, the shapes and dtypes of the arguments. What
     Python does meanwhile is fixed: the way its branches went, how often its loops ran, the numbers
-    and Tensors it took from elsewhere. So a function that asks for a value that depends on an
-    argument (in an ``if``, by ``item()``, as an index), draws random numbers, or changes an
-    argument in place cannot be compiled, and raises RuntimeError that says what to do.
+    and Tensors it took from elsewhere, but for the optimiser's parameters and options. So a
+    function that asks for a value that depends on an argument (in an ``if``, by ``item()``, as an
+    index), draws random numbers, or changes an argument in place cannot be compiled, and raises
+    RuntimeError that says what to do.
 
     The results are arrays of their own; with ``reuse`` the next call overwrites them, which saves
     making them anew. Calls from several threads are safe, each working in its own buffers; with
-    ``reuse`` they share the results.
+    ``reuse`` they share the results, and training steps are taken one after the other.
 
     ``step.source`` is the program, to read.
 
@@ -52,8 +64,21 @@ def compile(function: Callable[..., Any], gradients: bool = True, reuse: bool = 
     >>> step = tg.compile(lambda x, y: (x * y).sum())
     >>> step([1.0, 2.0], [3.0, 4.0])
     (np.float32(11.0), (array([3., 4.], dtype=float32), array([1., 2.], dtype=float32)))
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> step = tg.compile(lambda x: (w * x).sum() ** 2, optimizer=tg.optim.SGD([w], lr=0.25))
+    >>> step([1.0, 1.0]), step([1.0, 1.0])
+    (np.float32(9.0), np.float32(0.0))
+    >>> w
+    tensor([-0.5000,  0.5000], requires_grad=True)
     """
-    return Compiled(function, gradients, reuse)
+    if optimizer is None:
+        return Compiled(function, gradients, reuse)
+    if reuse or not gradients:
+        raise ValueError(
+            "compile: with an optimizer there is one result, the value, and gradients are needed; "
+            "leave gradients and reuse as they are"
+        )
+    return TrainingStep(function, optimizer)
 
 
 class Compiled:
@@ -78,12 +103,7 @@ class Compiled:
         program = self.latest
         if program is not None and len(args) == program.arity and program.fits(*args):
             return program(args)
-        if is_tracing.get() and any(isinstance(a, Tensor) and a.requires_grad for a in args):
-            raise RuntimeError(
-                "compile: a compiled function cannot be a part of another function that is being "
-                "compiled or derived; call the function that it was made from"
-            )
-        arrays = [a._array if isinstance(a, Tensor) else as_array(a) for a in args]
+        arrays = given(args)
         return self.made(arrays)(arrays)
 
     def made(self, arrays: list[ndarray]) -> Program:
@@ -95,23 +115,37 @@ class Compiled:
                 nodes, results, form = trace(self.function, arrays, self.gradients)
                 names = argument_names(self.function, len(arrays))
                 lines, outputs = values_of(nodes, results, arrays, names)
-                program = Program(names, arrays, lines, outputs, form, self.reuse)
+                titles = ["the value", *(f"∂/∂{name}" for name in names)] if self.gradients else []
+                program = Program(names, arrays, lines, outputs, form, self.reuse, titles)
                 self.programs[signature] = program
             self.latest = program
             return program
+
+
+def given(args: tuple[Any, ...]) -> list[ndarray]:
+    """The arguments of a call as arrays."""
+    if is_tracing.get() and any(isinstance(a, Tensor) and a.requires_grad for a in args):
+        raise RuntimeError(
+            "compile: a compiled function cannot be a part of another function that is being "
+            "compiled or derived; call the function that it was made from"
+        )
+    return [a._array if isinstance(a, Tensor) else as_array(a) for a in args]
 
 
 def argument_names(function: Callable[..., Any], n: int) -> list[str]:
     """The function's own names for its arguments, where they cannot be mistaken for others."""
     code = getattr(function, "__code__", None)
     names = list(code.co_varnames[: code.co_argcount]) if code else []
-    usable = len(names) == n and not any(
-        re.fullmatch(r"np|i|buffers|(buffer|const|view|out|rows)\d+", x) for x in names
-    )
-    return names if usable else [f"x{i}" for i in range(n)]
+    return names if len(names) == n and usable(names) else [f"x{i}" for i in range(n)]
 
 
-# 1. From a function to its graph.
+def usable(names: list[str]) -> bool:
+    """Whether these cannot be mistaken for names that a program uses itself."""
+    own = re.compile(r"np|i|buffers|(buffer|const|view|out|rows)\d+")
+    return not any(own.fullmatch(x) or iskeyword(x) for x in names)
+
+
+# From a function to its graph.
 
 ARGUMENT = Op("argument", "x", np.positive)  # of a dtype that no gradient flows to
 
@@ -120,17 +154,11 @@ def trace(
     function: Callable[..., Any], arrays: list[ndarray], gradients: bool
 ) -> tuple[list[Node], list[Tensor | None], str]:
     """The nodes of the arguments, what the program is to return, and in which form."""
-    arguments = [wrap(a) for a in arrays]
-    for x in arguments:
-        floats = x.dtype.kind == "f"
-        x._node = leaf(x.shape) if floats else record(ARGUMENT, (), (), x.shape)
-    nodes = [x._node for x in arguments if x._node is not None]
-    tracing = is_tracing.set(True)
-    try:
-        with enable_grad():
-            result = function(*arguments)
-        if [x._node for x in arguments] != nodes:
-            raise RuntimeError("compile: the function changes an argument in place")
+    arguments = [argument(a) for a in arrays]
+    nodes = nodes_of(arguments)
+    with Tracing():
+        result = function(*arguments)
+        require_unchanged(arguments, nodes)
         results = list(result) if isinstance(result, (tuple, list)) else [result]
         for r in results:
             if not isinstance(r, Tensor):
@@ -150,727 +178,177 @@ def trace(
         slopes = [next(found) if x.dtype.kind == "f" else None for x in arguments]
         form = "{}, (" + "{}, " * len(slopes) + ")"
         return nodes, results + slopes, form
-    finally:
-        is_tracing.reset(tracing)
 
 
-# 2. From the graph to values, fewer of them.
+class Tracing(enable_grad):
+    """In it everything is recorded, and no value that depends on an argument can be asked for."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self.token = is_tracing.set(True)
+
+    def __exit__(self, *exception: object) -> None:
+        is_tracing.reset(self.token)
+        super().__exit__(*exception)
 
 
-class Value:
-    """What a line of the program computes, or an argument of it, or a constant."""
+def argument(array: ndarray) -> Tensor:
+    """A Tensor that stands for an argument while a function is traced."""
+    floats = array.dtype.kind == "f"
+    return wrap(array, leaf(array.shape) if floats else record(ARGUMENT, (), (), array.shape))
 
-    def __init__(
+
+def nodes_of(tensors: list[Tensor]) -> list[Node]:
+    return [x._node for x in tensors if x._node is not None]
+
+
+def require_unchanged(tensors: list[Tensor], nodes: list[Node]) -> None:
+    if nodes_of(tensors) != nodes:
+        raise RuntimeError("compile: the function changes an argument in place")
+
+
+# A training step.
+
+
+class Parameter(NamedTuple):
+    """A parameter before a step: what is kept of it as arrays, and places of two numbers."""
+
+    tensor: Tensor
+    group: dict[str, Any]
+    kept: dict[str, ndarray]
+    rate: int  # of its learning rate among those that there are
+    step: int  # of the number of this step
+
+
+class Change(NamedTuple):
+    """What a program returns for a parameter: its new value, then the arrays to keep."""
+
+    place: int
+    kept: list[str]
+    counts: bool  # whether the number of the step is kept too
+
+
+class TrainingStep(Compiled):
+    """A compiled function, its gradients and the step of an optimiser; ``compile`` makes one."""
+
+    def __init__(self, function: Callable[..., Any], optimizer: Optimizer) -> None:
+        # optim needs most of the package; who does not train need not wait for it.
+        from .optim.rules import rule_of
+
+        super().__init__(function, True, False)
+        self.optimizer = optimizer
+        self.rule = rule_of(optimizer)
+        self.changes: dict[Any, list[Change]] = {}
+
+    def __call__(self, *args: Any) -> Any:
+        arrays = given(args)
+        with self.lock:
+            return self.taken(arrays)
+
+    def taken(self, arrays: list[ndarray]) -> Any:
+        """Take a step, and return the value it started from."""
+        state = self.optimizer.state
+        # What a schedule changes and what counts the steps are arguments of the program: one each,
+        # however many parameters share it.
+        rates: dict[float, int] = {}
+        steps: dict[int, int] = {}
+        parameters: list[Parameter] = []
+        inputs = list(arrays)
+        options = []
+        for group in self.optimizer.param_groups:
+            options.append(repr([v for k, v in group.items() if k not in ("params", *RATES)]))
+            rate = rates.setdefault(float(group["lr"]), len(rates))
+            for p in group["params"]:
+                if p.requires_grad:
+                    have = state.get(p, {})
+                    step = steps.setdefault(have.get("step", 0) + 1, len(steps))
+                    kept = {k: v for k, v in have.items() if isinstance(v, ndarray)}
+                    parameters.append(Parameter(p, group, kept, rate, step))
+                    inputs += [p._array, *kept.values()]
+        inputs += [np.array(float(n)) for n in (*rates, *steps)]
+        signature = (
+            tuple([(a.shape, a.dtype) for a in inputs]),
+            tuple([(id(p.tensor), *p.kept, p.rate, p.step) for p in parameters]),
+            tuple(options),
+        )
+        program = self.programs.get(signature)
+        if program is None:
+            program = self.traced(arrays, inputs, parameters, len(rates), signature)
+        self.latest = program
+        value, *results = program(inputs)
+        found = iter(results)
+        for change in self.changes[signature]:
+            p = parameters[change.place].tensor
+            overwrite(p, np.asarray(next(found)))
+            new: dict[str, Any] = {k: np.asarray(next(found)) for k in change.kept}
+            if change.counts:
+                new["step"] = state.get(p, {}).get("step", 0) + 1
+            state[p] = new
+        return value
+
+    def traced(
         self,
-        shape: Shape,
-        dtype: np.dtype[Any],
-        op: Op | None = None,
-        inputs: tuple[Value, ...] = (),
-        options: tuple[Any, ...] = (),
-        array: ndarray | None = None,
-        name: str = "",
-    ) -> None:
-        self.shape = shape
-        self.dtype = dtype
-        self.op = op
-        self.inputs = inputs
-        self.options = options
-        self.array = array  # of a constant
-        self.name = name
-        self.parts: tuple[Value, ...] = ()  # of a fused one
-
-    @cached_property
-    def number(self) -> Any:
-        """The one number that all entries of a constant are; None if it is not like that."""
-        if self.array is None or self.array.size == 0:
-            return None
-        first = self.array.flat[0]
-        same = self.array == first
-        if self.dtype.kind == "f":
-            same &= np.signbit(self.array) == np.signbit(first)  # 0.0 is not -0.0
-        return first if same.all() else None
-
-
-class Values:
-    """The values of a program: equal ones are made once, and simpler ones where a rule applies."""
-
-    def __init__(self) -> None:
-        self.known: dict[Any, Value] = {}
-        self.order: list[Value] = []
-
-    def constant(self, array: ndarray) -> Value:
-        value = Value(array.shape, array.dtype, array=array)
-        number = value.number
-        key = ("constant", array.shape, array.dtype, id(array) if number is None else repr(number))
-        return self.known.setdefault(key, value)
-
-    def apply(
-        self, op: Op, inputs: tuple[Value, ...], options: tuple[Any, ...], like: ndarray
-    ) -> Value:
-        """The value of an op; ``like`` is an array of its shape and dtype, from the trace."""
-        if all(x.array is not None for x in inputs):
-            return self.constant(like)
-        simpler = self.simplified(op, inputs, options, like)
-        if simpler is not None:
-            return simpler
-        key = (op, tuple(map(id, inputs)), frozen(options))
-        if key not in self.known:
-            self.known[key] = Value(like.shape, like.dtype, op, inputs, options)
-            self.order.append(self.known[key])
-        return self.known[key]
-
-    def simplified(
-        self, op: Op, inputs: tuple[Value, ...], options: tuple[Any, ...], like: ndarray
-    ) -> Value | None:
-        x = inputs[0]
-        same = x.shape == like.shape and x.dtype == like.dtype
-        if same and (
-            op in (ops.cast, ops.reshape, ops.expand, ops.detached)
-            or (op is ops.permute and options[0] == tuple(range(len(x.shape))))
-            or (op is ops.pow and options[0] == 1)
-        ):
-            return x
-        floats = like.dtype.kind == "f"
-        if op is ops.neg and floats:
-            return self.scaled(x, like.dtype.type(-1), like)
-        if op is ops.pow and options[0] == 2:
-            return self.apply(ops.mul, (x, x), (), like)
-        if op is ops.permute and x.op is ops.permute:
-            order = tuple(x.options[0][a] for a in options[0])
-            return self.apply(ops.permute, x.inputs, (order,), like)
-        if op is ops.reshape and x.op is ops.reshape:
-            return self.apply(ops.reshape, x.inputs, options, like)
-        if op is ops.mul and floats:
-            for x, y in (inputs, inputs[::-1]):
-                if y.number is not None and x.shape == like.shape:
-                    return self.scaled(x, y.number, like)
-        if isinstance(op.forward, np.ufunc) and len(inputs) == 2:
-            # A ufunc broadcasts by itself.
-            for i, y in enumerate(inputs):
-                if y.op is ops.expand and inputs[1 - i].shape == like.shape:
-                    bare = (y.inputs[0], inputs[1]) if i == 0 else (inputs[0], y.inputs[0])
-                    return self.apply(op, bare, options, like)
-        return None
-
-    def scaled(self, x: Value, factor: Any, like: ndarray) -> Value:
-        """x times a number, as one factor if x is such a product already."""
-        if x.op is ops.mul and x.inputs[1].number is not None and x.inputs[0].shape == x.shape:
-            first = x.inputs[1].number
-            with np.errstate(all="ignore"):
-                both = first * factor
-            # Nothing may overflow or underflow on one of the two ways and not on the other.
-            grow = min(abs(first), abs(factor)) >= 1 and np.isfinite(both)
-            shrink = max(abs(first), abs(factor)) <= 1 and abs(both) >= np.finfo(both.dtype).tiny
-            if grow or shrink:
-                x, factor = x.inputs[0], both
-        if factor == 1:
-            return x
-        key = (ops.mul, id(x), repr(factor))
-        if key not in self.known:
-            number = self.constant(np.asarray(factor, like.dtype))
-            self.known[key] = Value(like.shape, like.dtype, ops.mul, (x, number))
-            self.order.append(self.known[key])
-        return self.known[key]
-
-
-def frozen(option: Any) -> Any:
-    """A key that is equal for equal options; that of an array, say, is its identity."""
-    if isinstance(option, tuple):
-        return tuple(map(frozen, option))
-    plain = isinstance(option, (bool, int, float, str, slice, np.dtype, type(None), type(...)))
-    return repr(option) if plain else id(option)
-
-
-def values_of(
-    arguments: list[Node], outputs: list[Tensor | None], arrays: list[ndarray], names: list[str]
-) -> tuple[list[Value], list[Value | None]]:
-    """The lines of the program for a graph, in order, and its outputs."""
-    values = Values()
-    known: dict[Node, Value] = {}
-    actual: dict[Node, ndarray] = {}
-    for node, array, name in zip(arguments, arrays, names, strict=True):
-        known[node] = Value(array.shape, array.dtype, name=name)
-        actual[node] = array
-    nodes = [y._node for y in outputs if y is not None and y._node is not None]
-    seen = set(nodes)
-    for node in nodes:  # grows while it is walked
-        for source in node.inputs or ():
-            if isinstance(source, Node) and source not in seen:
-                seen.add(source)
-                nodes.append(source)
-    with np.errstate(all="ignore"):
-        for node in sorted(seen, key=position):
-            if node in known:
-                continue
-            if node.op is None or node.inputs is None:
-                raise RuntimeError(
-                    "compile: the function uses a Tensor that requires grad and is not one of its "
-                    "arguments; pass it as an argument, or use its detach()"
-                )
-            sources = [s.array if isinstance(s, Constant) else actual[s] for s in node.inputs]
-            called = [sources] if node.op.variadic else sources
-            actual[node] = np.asarray(node.op.forward(*called, *node.options))
-            inputs = tuple(
-                values.constant(s.array) if isinstance(s, Constant) else known[s]
-                for s in node.inputs
-            )
-            known[node] = values.apply(node.op, inputs, node.options, actual[node])
-    found = [
-        None if y is None else values.constant(y._array) if y._node is None else known[y._node]
-        for y in outputs
-    ]
-    needed = {id(v) for v in found}
-    for value in reversed(values.order):
-        if id(value) in needed:
-            needed.update(map(id, value.inputs))
-    lines = [v for v in values.order if id(v) in needed]
-    return lines, found
-
-
-# 3. From values to lines, and to the arrays they write into.
-
-
-VIEWS = frozenset({ops.reshape, ops.permute, ops.expand})
-REDUCTIONS = {ops.sum: "add", ops.mean: "add", ops.amax: "maximum", ops.amin: "minimum"}
-SHORT = {-1: "reciprocal", 0.5: "sqrt"}
-Kind = tuple[Shape, np.dtype[Any]]
-
-# Several elementwise ops in a row, one of which only feeds the next, are done block by block if
-# they are this large: a block stays in the processor's cache, where an op takes half as long.
-FUSED = Op("fused", "x", np.positive)
-FUSE = 2**15  # entries
-BLOCK = 2**17  # bytes
-# A product of matrices with this few terms in each sum takes little more time by blocks than as a
-# whole. Made that way, it needs no array that would be large.
-THIN = 16
-# The sum of so few products is as accurate when BLAS takes it as when np.add does, which adds by
-# pairs. Of the sums along one axis of a matrix, those over the rows are: np.add adds row to row.
-INNER = Op("inner", "Σ x ⊙ y", lambda x, y: np.vdot(x, y))
-INNER_MOST = 2**10
-ROW_MOST = 2**7
-# An array this large is made when it is needed and let go of when it is not: it would be most of
-# the memory between the calls, and making it takes little of the time that filling it does.
-LARGE = 2**22  # bytes
-
-
-def users_of(lines: list[Value]) -> dict[Value, list[Value]]:
-    users: dict[Value, list[Value]] = {}
-    for v in lines:
-        for x in v.inputs:
-            users.setdefault(x, []).append(v)
-    return users
-
-
-def with_inner_products(lines: list[Value], outputs: list[Value | None]) -> list[Value]:
-    """The lines, with a sum of products as one op where that is as accurate as two."""
-    users = users_of(lines)
-    gone = set()
-    for v in lines:
-        (x, *_) = v.inputs
-        if (
-            (v.op is ops.sum and v.shape == () and x.op is ops.mul and users[x] == [v])
-            and (x not in outputs and prod(x.shape) <= INNER_MOST and x.dtype.char in "fd")
-            and all(y.shape == x.shape for y in x.inputs)
-        ):
-            gone.add(x)
-            v.op, v.inputs, v.options = INNER, x.inputs, ()
-    return [v for v in lines if v not in gone]
-
-
-def fused(lines: list[Value], outputs: list[Value | None]) -> list[Value]:
-    """The lines, with those that only feed another of the same shape made part of that."""
-    users = users_of(lines)
-    into: dict[Value, Value] = {}
-    parts: dict[Value, list[Value]] = {}
-    for v in reversed(lines):
-        if len(v.shape) == 0 or v.shape[0] < 2 or prod(v.shape) < FUSE:
-            continue
-        thin = is_thin(v) and size(v) >= LARGE
-        if not thin and not elementwise(v):
-            continue
-        end = None
-        if v not in outputs:
-            ends = {None if is_thin(user) else into.get(user) for user in users[v]}
-            end = ends.pop()
-            if ends or end is None or end.shape != v.shape:
-                end = None
-        if end is not None or not thin:
-            into[v] = end or v
-            parts.setdefault(into[v], []).insert(0, v)
-    for end, members in parts.items():
-        if len(members) > 1 or end.op is ops.sigmoid:
-            last = Value(end.shape, end.dtype, end.op, end.inputs, end.options)
-            end.parts = (*members[:-1], last)
-            given = {x: None for v in end.parts for x in v.inputs if x not in members}
-            end.op, end.inputs, end.options = FUSED, tuple(given), ()
-    return [v for v in lines if into.get(v, v) is v]
-
-
-class Writer:
-    """Writes a line for each value, and finds an array for each that needs one.
-
-    A value whose last use has passed leaves its buffer to the next of the same shape and dtype;
-    an elementwise op writes over an input it is the last to use. What the program returns is made
-    anew in each call, unless it is to be reused.
-    """
-
-    def __init__(self, lines: list[Value], outputs: list[Value | None], reuse: bool) -> None:
-        self.scope: dict[str, Any] = {"np": np}
-        self.names: dict[Any, str] = {}
-        self.constants: list[str] = []
-        self.making: list[str] = []
-        self.kinds: dict[str, Kind] = {}
-        self.free: dict[Kind, list[str]] = {}
-        self.body: list[str] = []
-        self.home: dict[Value, str] = {}
-        self.fixed: set[Value] = set()
-        self.showing: dict[str, list[str]] = {}
-        lines = fused(with_inner_products(lines, outputs), outputs)
-        # The root of a view is the value whose memory it shows.
-        self.root: dict[Value, Value] = {}
-        for v in lines:
-            self.root[v] = self.root_of(v.inputs[0]) if is_view(v) else v
-        kept = {self.root_of(v) for v in outputs if v is not None}
-        lines = self.scheduled(lines, kept)
-        last = {self.root_of(x): i for i, v in enumerate(lines) for x in v.inputs}
-        ending = [
-            {r for r in map(self.root_of, v.inputs) if last[r] == i and r not in kept}
-            for i, v in enumerate(lines)
-        ]
-        # Which arrays are made anew. To be written over one of its inputs, an output needs that
-        # to be made anew too.
-        self.anew = {
-            v for v in lines if (v in kept and not reuse) or not writes_out(v) or size(v) >= LARGE
-        }
-        for v, ends in zip(reversed(lines), reversed(ending)):
-            over = self.overwritten(v, ends)
-            if v in self.anew and over is not None and over.shape:
-                self.anew.add(over)
-        for i, (v, ends) in enumerate(zip(lines, ending)):
-            if is_view(v):
-                self.view(v, i)
-                continue
-            over = self.overwritten(v, ends)
-            if over is not None and (over in self.anew) >= (v in self.anew) and over.shape:
-                v.name = over.name
-                if over in self.home:
-                    self.home[v] = self.home.pop(over)
-                self.write(v, v.name)
-            elif v in self.anew:
-                v.name = f"out{i}"
-                self.write(v, None)
-            else:
-                v.name = self.home[v] = self.take((v.shape, v.dtype))
-                self.write(v, v.name)
-            for r in ends:
-                if r in self.home:
-                    self.free[r.shape, r.dtype].append(self.home.pop(r))
-                elif r in self.anew and r.name != v.name and size(r) >= LARGE:
-                    self.body.append(f"del {', '.join([r.name, *self.showing.get(r.name, ())])}")
-        self.returns = self.returned(outputs)
-
-    def scheduled(self, lines: list[Value], kept: set[Value]) -> list[Value]:
-        """The lines in the order that keeps least in memory, as far as one step ahead shows."""
-        waiting = {v: {x for x in v.inputs if x in self.root} for v in lines}
-        consumers: dict[Value, list[Value]] = {}
-        pending: dict[Value, set[Value]] = {}
-        for v in lines:
-            for x in waiting[v]:
-                consumers.setdefault(x, []).append(v)
-            for x in v.inputs:
-                pending.setdefault(self.root_of(x), set()).add(v)
-        place = {v: i for i, v in enumerate(lines)}
-
-        def growth(v: Value, done: Value | None = None) -> int:
-            if is_view(v):
-                return 0
-            ending = [
-                r
-                for r in {self.root_of(x) for x in v.inputs}
-                if r.op is not None and r not in kept and pending[r] <= {v, done}
-            ]
-            return size(v) - sum(map(size, ending))
-
-        def cost(v: Value) -> int:
-            after = [w for w in consumers.get(v, ()) if len(waiting[w]) == 1]
-            return growth(v) + min([0, *(growth(w, v) for w in after)])
-
-        ready = [v for v in lines if not waiting[v]]
-        order = []
-        while ready:
-            v = min(ready[:16], key=cost)  # of all would take long in a program that is wide
-            ready.remove(v)
-            order.append(v)
-            for x in {self.root_of(x) for x in v.inputs}:
-                pending[x].discard(v)
-            for w in consumers.get(v, ()):
-                waiting[w].discard(v)
-                if not waiting[w]:
-                    insort(ready, w, key=place.__getitem__)
-        return order
-
-    def root_of(self, v: Value) -> Value:
-        return self.root.get(v, v)
-
-    def overwritten(self, v: Value, ending: set[Value]) -> Value | None:
-        """An input whose array the value may be written into."""
-        if not elementwise(v):
-            return None
-        roots = [self.root_of(x) for x in v.inputs]
-        for x in v.inputs:
-            # Another view of that array would be read when part of it is written over already.
-            whole = x in ending and roots.count(x) == v.inputs.count(x)
-            whole = whole and not any(p.op is ops.matmul and x is p.inputs[1] for p in v.parts)
-            if whole and x.op is not None and (x.shape, x.dtype) == (v.shape, v.dtype):
-                return x
-        return None
-
-    def take(self, kind: Kind) -> str:
-        free = self.free.setdefault(kind, [])
-        if free:
-            return free.pop()
-        name = f"buffer{len(self.kinds)}"
-        self.kinds[name] = kind
-        self.making.append(f"{name} = np.empty({kind[0]}, np.{kind[1]})")
-        return name
-
-    def view(self, v: Value, i: int) -> None:
-        x = v.inputs[0]
-        name = self.name_of(x)
-        if v.op is ops.permute:
-            (axes,) = v.options
-            expression = (
-                f"{name}.T"
-                if axes == tuple(range(len(axes)))[::-1]
-                else f"{name}.transpose({axes})"
-            )
-        elif v.op is ops.reshape:
-            expression = f"{name}.reshape({v.shape})"
-        elif v.op is ops.getitem:
-            expression = f"{name}[{self.index(v.options[0])}]"
-        else:
-            expression = f"np.broadcast_to({name}, {v.shape})"
-        v.name = f"view{i}"
-        if x in self.home or (x in self.fixed and v.op is not ops.reshape):
-            # A buffer stays where it is, so its view is made once. (A reshape may have to copy.)
-            self.fixed.add(v)
-            self.making.append(f"{v.name} = {expression}")
-        else:
-            self.body.append(f"{v.name} = {expression}")
-            self.showing.setdefault(self.root_of(v).name, []).append(v.name)
-
-    def index(self, index: tuple[Any, ...]) -> str:
-        """An index as it is written; a basic one so that it gives a view even of one entry."""
-
-        def text(entry: Any) -> str:
-            if isinstance(entry, ndarray):
-                return self.given(entry)
-            if isinstance(entry, slice):
-                bounds = ("" if b is None else str(b) for b in (entry.start, entry.stop))
-                return ":".join(bounds) + ("" if entry.step is None else f":{entry.step}")
-            return "..." if entry is ... else repr(entry)
-
-        entries = [text(entry) for entry in index]
-        if is_basic(index) and "..." not in entries:
-            entries.append("...")
-        return ", ".join(entries) + ("," if len(entries) == 1 else "")
-
-    def name_of(self, v: Value) -> str:
-        if v.array is not None and not v.name:
-            v.name = self.given(v.array)
-        return v.name
-
-    def operands(self, v: Value, name: Callable[[Value], str]) -> list[str]:
-        """The names of the inputs; where a ufunc will broadcast it, a number for a constant."""
-        names = []
-        for i, x in enumerate(v.inputs):
-            others = (*v.inputs[:i], *v.inputs[i + 1 :])
-            broadcast = isinstance(v.op and v.op.forward, np.ufunc) and any(
-                y.array is None and y.shape == v.shape for y in others
-            )
-            single = broadcast and x.number is not None
-            names.append(self.number(x.number, x.dtype) if single else name(x))
-        return names
-
-    def number(self, x: Any, dtype: np.dtype[Any]) -> str:
-        with np.errstate(over="ignore"):
-            return self.given(np.asarray(x, dtype))
-
-    def given(self, x: Any) -> str:
-        """A name for something that the program finds made."""
-        single = isinstance(x, ndarray) and x.ndim == 0
-        key = (x.dtype, x.tobytes()) if single else id(x)
-        if key not in self.names:
-            name = self.names[key] = f"const{len(self.names)}"
-            self.scope[name] = x
-            if isinstance(x, ndarray):
-                what = f"{x.item() if single else f'an array of shape {x.shape}'}, {x.dtype}"
-            else:
-                what = getattr(x, "__name__", type(x).__name__)
-            self.constants.append(f"# {name}: {what}")
-        return self.names[key]
-
-    def write(self, v: Value, out: str | None) -> None:
-        if v.op is FUSED:
-            if out is None:
-                self.body.append(f"{v.name} = np.empty({v.shape}, np.{v.dtype})")
-            self.body += self.blocks(v)
-            return
-        assert v.op is not None
-        lines = self.lines(v, self.operands(v, self.name_of), out, v.shape)
-        if out is None:
-            lines[0] = f"{v.name} = {lines[0]}"
-        lines[0] += f"  # {v.op.name}, {v.shape}"
-        self.body += lines
-
-    def blocks(self, v: Value) -> list[str]:
-        """A loop that computes the parts of a value some rows at a time."""
-        n, *rest = v.shape
-        rows = min(n, max(1, BLOCK // (prod(rest) * v.dtype.itemsize)))
-        shape = (rows, *rest)
-        short = "" if n % rows == 0 else f"[: {n} - i]"  # the last block is what is left
-        last = {x: i for i, part in enumerate(v.parts) for x in part.inputs}
-        scratch: dict[Value, str] = {}
-        cuts: dict[str, str] = {}
-
-        def cut(array: str) -> str:
-            return cuts.setdefault(array, f"rows{len(cuts)}")
-
-        def name(x: Value) -> str:
-            if x in scratch:
-                return scratch[x] + short
-            whole = self.name_of(x)
-            return cut(whole) if (len(x.shape), *x.shape[:1]) == (len(v.shape), n) else whole
-
-        lines = []
-        for i, part in enumerate(v.parts):
-            assert part.op is not None
-            if part.op is ops.matmul:
-                ins = [name(part.inputs[0]), self.name_of(part.inputs[1])]
-            else:
-                ins = self.operands(part, name)
-            ends = [x for x in dict.fromkeys(part.inputs) if x in scratch and last[x] == i]
-            if part is v.parts[-1]:
-                out = cut(v.name)
-            else:
-                over = next((x for x in ends if x.dtype == part.dtype), None)
-                scratch[part] = scratch.pop(over) if over else self.take((shape, part.dtype))
-                out = name(part)
-            written = self.lines(part, ins, out, shape, short)
-            lines += [f"{written[0]}  # {part.op.name}", *written[1:]]
-            for x in ends:
-                if x in scratch:
-                    self.free[shape, x.dtype].append(scratch.pop(x))
-        return [
-            f"for i in range(0, {n}, {rows}):  # {v.shape}, by {rows} rows",
-            *(f"    {part} = {array}[i : i + {rows}]" for array, part in cuts.items()),
-            *(f"    {line}" for line in lines),
-            f"del {', '.join(cuts.values())}",
-        ]
-
-    def lines(
-        self, v: Value, ins: list[str], out: str | None, shape: Shape, short: str = ""
-    ) -> list[str]:
-        """The op on these inputs, into an array of this shape, or as one expression.
-
-        ``short`` is what to write after other arrays of this shape, should the last be shorter.
-        """
-        op, options = v.op, v.options
-        assert op is not None
-        into = "" if out is None else f", out={out}"
-        if op is ops.matmul:
-            two = len(v.shape) == 2 == len(v.inputs[0].shape) == len(v.inputs[1].shape)
-            return [
-                f"{ins[0]}.dot({ins[1]}{into})" if two else f"np.matmul({', '.join(ins)}{into})"
-            ]
-        if isinstance(op.forward, np.ufunc):
-            return [f"np.{op.forward.__name__}({', '.join(ins)}{into})"]
-        if op is ops.relu:
-            return [f"np.maximum({ins[0]}, {self.number(0, v.dtype)}{into})"]
-        if op is ops.pow:
-            p = options[0]
-            if p in SHORT:
-                return [f"np.{SHORT[p]}({ins[0]}{into})"]
-            exponent = repr(p) if np.isfinite(p) else self.given(p)
-            return [f"np.power({ins[0]}, {exponent}{into})"]
-        if op is ops.clamp:
-            low, high = ("None" if b is None else self.number(b, v.dtype) for b in options)
-            return [f"np.clip({ins[0]}, {low}, {high}{into})"]
-        if op in REDUCTIONS:
-            axes, keep = options
-            reduced = self.summed(v, ins[0], into) if REDUCTIONS[op] == "add" else None
-            if reduced is None:
-                keeping = ", keepdims=True" if keep else ""
-                reduced = f"np.{REDUCTIONS[op]}.reduce({ins[0]}, axis={axes}{keeping}{into})"
-            if op is not ops.mean:
-                return [reduced]
-            n = self.number(ops.terms(v.inputs[0].shape, axes), v.dtype)
-            if out is None:
-                return [f"np.divide({reduced}, {n})"]
-            return [reduced, f"np.divide({out}, {n}, out={out})"]
-        if op is ops.sigmoid and out is not None:
-            one, enough = ops.SIGMOID[v.dtype.char]
-            most = self.given(enough)
-            if size(v) <= 2**16 or shape != v.shape:
-                # np.minimum takes a third of the time with an array of them.
-                key = ("full", shape, v.dtype)
-                if key not in self.names:
-                    self.names[key] = self.given(np.full(shape, enough))
-                most = self.names[key] + short
-            scratch = self.take((shape, v.dtype))
-            self.free[shape, v.dtype].append(scratch)
-            scratch += short
-            return [
-                f"np.minimum({ins[0]}, {most}, out={out})",
-                f"np.exp({out}, out={out})",
-                f"np.add({out}, {self.given(one)}, out={scratch})",
-                f"np.divide({out}, {scratch}, out={out})",
-            ]
-        if op is INNER:
-            return [f"np.vdot({', '.join(ins)})"]
-        if op is ops.cat:
-            return [f"np.concatenate(({', '.join(ins)},), axis={options[0]}{into})"]
-        if op is ops.where:
-            return [f"np.where({ins[2]}, {ins[0]}, {ins[1]})"]
-        if op is ops.cast:
-            return [f"{ins[0]}.astype(np.{v.dtype})"]
-        if op is ops.getitem:
-            return [f"{ins[0]}[{self.index(options[0])}]"]
-        called = f"({', '.join(ins)},)" if op.variadic else ", ".join(ins)
-        given = "".join(f", {self.given(o)}" for o in options)
-        return [f"np.asarray({self.given(op.forward)}({called}{given}))"]
-
-    def summed(self, v: Value, x: str, into: str) -> str | None:
-        """A sum along one axis of a matrix as a product with ones, which is faster."""
-        (source,), (axes, keep) = v.inputs, v.options
-        if len(source.shape) != 2 or v.dtype.char not in "fd" or is_broadcast(source):
-            return None
-        n, k = source.shape
-        if axes == (0,):
-            return f"{self.ones((1, n) if keep else (n,), v.dtype)}.dot({x}{into})"
-        if axes == (1,) and k <= ROW_MOST:
-            return f"{x}.dot({self.ones((k, 1) if keep else (k,), v.dtype)}{into})"
-        return None
-
-    def ones(self, shape: Shape, dtype: np.dtype[Any]) -> str:
-        key = ("ones", shape, dtype)
-        if key not in self.names:
-            self.names[key] = self.given(np.ones(shape, dtype))
-        return self.names[key]
-
-    def returned(self, outputs: list[Value | None]) -> list[str]:
-        """What to return for each output: an array of the caller's own, so each root only once."""
-        given: set[Value] = set()
-        names = []
-        for v in outputs:
-            if v is None:
-                names.append("None")
-                continue
-            root = self.root_of(v)
-            own = root.op is not None and root not in given and not is_broadcast(v)
-            given.add(root)
-            names.append(self.name_of(v) if own else f"{self.name_of(v)}.copy()")
-        return names
-
-
-def is_basic(index: tuple[Any, ...]) -> bool:
-    return not any(isinstance(entry, ndarray) for entry in index)
-
-
-def is_view(v: Value) -> bool:
-    return v.op in VIEWS or (v.op is ops.getitem and is_basic(v.options[0]))
-
-
-def is_broadcast(v: Value) -> bool:
-    """Whether entries of this view may share memory."""
-    return is_view(v) and (v.op is ops.expand or is_broadcast(v.inputs[0]))
-
-
-def writes_out(v: Value) -> bool:
-    """Whether the op can write its result into a given array."""
-    return elementwise(v) or v.op in REDUCTIONS or v.op in (ops.matmul, ops.cat)
-
-
-def is_thin(v: Value) -> bool:
-    """Whether this is a product of matrices with few terms in each sum."""
-    return (
-        v.op is ops.matmul
-        and all(len(x.shape) == 2 for x in v.inputs)
-        and v.inputs[0].shape[1] <= THIN
-    )
-
-
-def elementwise(v: Value) -> bool:
-    return v.op in (ops.relu, ops.pow, ops.clamp, ops.sigmoid) or (
-        v.op is not None and isinstance(v.op.forward, np.ufunc)
-    )
-
-
-def size(v: Value) -> int:
-    return prod(v.shape) * v.dtype.itemsize
-
-
-class Program:
-    """The program for one signature: its source, and buffers for each call under way."""
-
-    def __init__(
-        self,
-        names: list[str],
         arrays: list[ndarray],
-        lines: list[Value],
-        outputs: list[Value | None],
-        form: str,
-        reuse: bool,
-    ) -> None:
-        writer = Writer(lines, outputs, reuse)
-        buffers = "".join(f"{line.split(' ')[0]}, " for line in writer.making)
-        self.arity = len(names)
-        self.source = "\n".join(
-            [
-                *writer.constants,
-                "def make_buffers():",
-                *(f"    {line}" for line in writer.making),
-                f"    return ({buffers})",
-                "",
-                f"def program(buffers, {', '.join(names)}):",
-                *([f"    ({buffers}) = buffers"] if buffers else []),
-                *(f"    {line}" for line in writer.body),
-                f"    return {form.format(*writer.returns)}",
-                "",
-            ]
-        )
-        scope = writer.scope
-        exec(self.source, scope)
-        # The signature as straight-line code too, for it is tested at each call.
-        tests = (
-            f"type(x{i}) is array and x{i}.dtype is dtype{i} and x{i}.shape == {a.shape}"
-            for i, a in enumerate(arrays)
-        )
-        types = {"array": ndarray, **{f"dtype{i}": a.dtype for i, a in enumerate(arrays)}}
-        inputs = ", ".join(f"x{i}" for i in range(len(arrays)))
-        self.fits: Callable[..., bool] = eval(
-            f"lambda {inputs}: {' and '.join(tests) or True}", types
-        )
-        self.make: Callable[[], Any] = scope["make_buffers"]
-        self.run: Callable[..., Any] = scope["program"]
-        self.idle: list[Any] = []
-        self.reuse = reuse
-        self.owners: set[int] = set()
+        inputs: list[ndarray],
+        parameters: list[Parameter],
+        rates: int,
+        signature: Any,
+    ) -> Program:
+        """The program for such a step."""
+        arguments = [argument(a) for a in arrays]
+        kept = [{k: argument(v) for k, v in p.kept.items()} for p in parameters]
+        numbers = [argument(a) for a in inputs[len(arrays) + sum(1 + len(k) for k in kept) :]]
+        mine = [p.tensor for p in parameters]
+        given_names = [p.name or "" for p in mine]
+        labels = [n if n.isidentifier() else f"p{i}" for i, n in enumerate(given_names)]
+        nodes = nodes_of([*arguments, *mine])
+        with Tracing():
+            value = self.function(*arguments)
+            require_unchanged([*arguments, *mine], nodes)
+            if not isinstance(value, Tensor):
+                raise TypeError(
+                    f"compile: the function must return a Tensor, not {type(value).__name__}"
+                )
+            if value.numel() != 1:
+                raise ValueError(
+                    "compile: with an optimizer the function must return one Tensor of one entry, "
+                    f"not of shape {value.shape}"
+                )
+            results: list[Tensor | None] = [value]
+            titles = ["the value"]
+            changes = []
+            slopes = grad(value, mine, allow_unused=True)
+            for i, (p, g, have) in enumerate(zip(parameters, slopes, kept)):
+                if g is None:
+                    continue
+                options = {**p.group, "lr": numbers[p.rate]}
+                rows = {k: as_row(v) for k, v in have.items()}
+                t = numbers[rates + p.step]
+                new, keep = self.rule(options, as_row(p.tensor), as_row(g), rows, t)
+                names = [k for k in keep if k != "step"]
+                changes.append(Change(i, names, "step" in keep))
+                titles += [f"new {x}" for x in (labels[i], *(f"{labels[i]}_{k}" for k in names))]
+                results += [x.reshape(p.tensor.shape) for x in (new, *(keep[k] for k in names))]
+        order = [*arguments]
+        names = argument_names(self.function, len(arrays))
+        for label, x, have in zip(labels, mine, kept):
+            order += [x, *have.values()]
+            names += [label, *(f"{label}_{k}" for k in have)]
+        names += [f"lr{i}" for i in range(rates)]
+        names += [f"t{i}" for i in range(len(numbers) - rates)]
+        if len(set(names)) < len(names) or not usable(names):
+            names = [f"x{i}" for i in range(len(names))]
+        lines, outputs = values_of(nodes_of([*order, *numbers]), results, inputs, names)
+        form = "(" + "{}, " * len(results) + ")"
+        program = Program(names, inputs, lines, outputs, form, False, titles)
+        self.changes[signature] = changes
+        self.programs[signature] = program
+        return program
 
-    def __call__(self, arrays: Sequence[ndarray]) -> Any:
-        # Taken and given back in one step each: a second thread that calls meanwhile makes its own.
-        try:
-            buffers = self.idle.pop()
-        except IndexError:
-            buffers = self.make()
-            if self.reuse:
-                self.owners.update(map(id, buffers))
-        if self.owners:
-            # A result of an earlier call would be written over while it is read.
-            arrays = [
-                a.copy() if id(a if a.base is None else a.base) in self.owners else a
-                for a in arrays
-            ]
-        result = self.run(buffers, *arrays)
-        self.idle.append(buffers)
-        return result
+
+RATES = "lr", "initial_lr"
+
+
+def as_row(x: Tensor) -> Tensor:
+    """x with an axis: a number that has none decides of what dtype a result is."""
+    return x.reshape(1) if x.ndim == 0 else x
