@@ -856,8 +856,33 @@ def test_long_and_wide_programs_compile() -> None:
 def test_source_is_a_program_to_read() -> None:
     step = tg.compile(loss)
     step(*(np.array(t.detach()) for t in problem()))
-    lines = step.source.splitlines()
+    lines = [line.strip() for line in step.source.splitlines()]
     assert "def program(buffers, x, y, w1, w2, b1, b2):" in lines
-    assert any("# sigmoid, (100, 20)" in line for line in lines)
+    # Each line says what it computes, in formulas with a name for each value; and in the end, what
+    # they are.
+    for comment in ("v1 = x w1, 100×20", "v3 = σ(v2), 100×20", "v6 = y − v5, 100×1"):
+        assert sum(line.endswith(f"# {comment}") for line in lines) == 1
+    assert any(line.startswith("# the value: v7; ∂/∂x: v16; ∂/∂y: v8;") for line in lines)
     # y - (h w2 + b2) and its like are made in place: no array is made for them but the first.
     assert sum("= np." in line for line in lines) < 10
+
+
+def test_source_says_what_options_and_constants_are() -> None:
+    def function(x: Any, y: Any) -> Any:
+        picked = tg.cat([x[:, 1:], y[np.array([1, 0])]], 1).clamp(-1, 2) ** 3
+        return tg.where(picked > 0, picked, 0.5).mean(1) + tg.tensor([1.0, 2.0], dtype="float64")
+
+    step = tg.compile(function, gradients=False)
+    step(X, Y)
+    for text in (
+        "v1 = x[:, 1:], 2×2",
+        "v2 = y[const",
+        "v3 = cat(v1, v2; 1), 2×5",
+        "v4 = min(max(v3, -1), 2), 2×5",
+        "v5 = v4^3, 2×5",
+        "v6 = v5 > 0, 2×5",
+        "v7 = v5 if v6 else 0.5, 2×5",
+        "v9 = v8 / 5, 2",
+        "an array, 2, float64",
+    ):
+        assert text in step.source, text

@@ -60,6 +60,9 @@ def compile(
 
     ``step.source`` is the program, to read.
 
+    TypeError for another optimiser, ValueError for one together with ``reuse`` or without
+    gradients. What ``function`` raises, ``step`` raises.
+
     >>> import tinygrad_mlp as tg
     >>> step = tg.compile(lambda x, y: (x * y).sum())
     >>> step([1.0, 2.0], [3.0, 4.0])

@@ -121,9 +121,14 @@ def row(name: str, formula: str, forward: Callable[..., Any], *vjps: Any, **fiel
 # What the rows need beyond one expression.
 
 
+DOT_MOST = 2**14  # entries
+
+
 def product(x: Value, y: Value) -> Value:
-    # np.matmul takes three times as long as dot for small matrices.
-    return x.dot(y) if type(x) is ndarray and x.ndim == 2 == y.ndim else x @ y
+    # For small matrices @ takes three times as long as dot, which fills a large result with zeros
+    # first.
+    small = type(x) is ndarray and x.ndim == 2 == y.ndim and len(x) * y.shape[1] <= DOT_MOST
+    return x.dot(y) if small else x @ y
 
 
 def power(x: Value, p: float) -> Value:

@@ -177,7 +177,8 @@ def values_of(
             if node.op is None or node.inputs is None:
                 raise RuntimeError(
                     "compile: the function uses a Tensor that requires grad and is not one of its "
-                    "arguments; pass it as an argument, or use its detach()"
+                    "arguments, nor a parameter of its optimizer; pass it as an argument, or call "
+                    "detach() outside of the function and use what that returns"
                 )
             sources = [s.array if isinstance(s, Constant) else actual[s] for s in node.inputs]
             called = [sources] if node.op.variadic else sources
@@ -215,6 +216,8 @@ BLOCK = 2**17  # bytes
 # A product of matrices with this few terms in each sum takes little more time by blocks than as a
 # whole. Made that way, it needs no array that would be large.
 THIN = 16
+# OpenBLAS makes a product of this many terms or fewer in one thread, which starts at once.
+ALONE = 2**18
 # The sum of so few products is as accurate when BLAS takes it as when np.add does, which adds by
 # pairs. Of the sums along one axis of a matrix, those over the rows are: np.add adds row to row.
 INNER = Op("inner", "Σ x ⊙ y", lambda x, y: np.vdot(x, y))
@@ -486,7 +489,7 @@ class Writer:
         single = isinstance(x, ndarray) and x.ndim == 0
         key = (x.dtype, x.tobytes()) if single else id(x)
         if key not in self.names:
-            name = self.names[key] = f"const{len(self.names)}"
+            name = self.names[key] = f"const{len(self.constants)}"
             self.scope[name] = x
             if single:
                 what = f"{x.item():g}, {x.dtype}"
@@ -534,7 +537,9 @@ class Writer:
         if v.op is FUSED:
             return f"a function of {', '.join(inputs)}"
         options = [
-            self.index(o) if i == 0 and v.op in (ops.getitem, ops.scatter) else short(o)
+            self.index(o).removesuffix(", ...")
+            if i == 0 and v.op in (ops.getitem, ops.scatter)
+            else short(o)
             for i, o in enumerate(v.options)
         ]
         if v.op.variadic:
@@ -546,7 +551,12 @@ class Writer:
     def blocks(self, v: Value) -> list[str]:
         """A loop that computes the parts of a value some rows at a time."""
         n, *rest = v.shape
-        rows = min(n, max(1, BLOCK // (prod(rest) * v.dtype.itemsize)))
+        most = BLOCK // (prod(rest) * v.dtype.itemsize)
+        for part in v.parts:
+            if part.op is ops.matmul:
+                most = min(most, ALONE // max(1, prod(part.inputs[1].shape)))
+        # A power of two more often divides n.
+        rows = min(n, 1 << max(1, most).bit_length() - 1)
         shape = (rows, *rest)
         short = "" if n % rows == 0 else f"[: {n} - i]"  # the last block is what is left
         last = {x: i for i, part in enumerate(v.parts) for x in part.inputs}
@@ -600,7 +610,7 @@ class Writer:
         assert op is not None
         into = "" if out is None else f", out={out}"
         if op is ops.matmul:
-            two = len(v.shape) == 2 == len(v.inputs[0].shape) == len(v.inputs[1].shape)
+            two = all(len(x.shape) == 2 for x in v.inputs) and prod(shape) <= ops.DOT_MOST
             return [
                 f"{ins[0]}.dot({ins[1]}{into})" if two else f"np.matmul({', '.join(ins)}{into})"
             ]
@@ -615,8 +625,13 @@ class Writer:
             exponent = repr(p) if np.isfinite(p) else self.given(p)
             return [f"np.power({ins[0]}, {exponent}{into})"]
         if op is ops.clamp:
-            low, high = ("None" if b is None else self.number(b, v.dtype) for b in options)
-            return [f"np.clip({ins[0]}, {low}, {high}{into})"]
+            bounds = zip(("maximum", "minimum"), options, (-np.inf, np.inf))
+            x, lines = ins[0], []
+            for name, bound, none in bounds:
+                if bound is not None and bound != none:
+                    lines.append(f"np.{name}({x}, {self.number(bound, v.dtype)}{into})")
+                    x = lines[-1] if out is None else out
+            return (lines if out else lines[-1:]) or [f"np.positive({x}{into})"]
         if op in REDUCTIONS:
             axes, keep = options
             reduced = self.summed(v, ins[0], into) if op is ops.sum else None
@@ -626,19 +641,14 @@ class Writer:
             return [reduced]
         if op is ops.sigmoid and out is not None:
             one, enough = ops.SIGMOID[v.dtype.char]
-            most = self.given(enough)
-            if size(v) <= 2**16 or shape != v.shape:
-                # np.minimum takes a third of the time with an array of them.
-                key = ("full", shape, v.dtype)
-                if key not in self.names:
-                    self.names[key] = self.given(np.full(shape, enough))
-                most = self.names[key] + short
+            (x,) = ins
+            if prod(v.shape):
+                x = f"{x} if {x}.item({x}.argmax()) <= {enough} else np.minimum({x}, {enough})"
             scratch = self.take((shape, v.dtype))
             self.free[shape, v.dtype].append(scratch)
             scratch += short
             return [
-                f"np.minimum({ins[0]}, {most}, out={out})",
-                f"np.exp({out}, out={out})",
+                f"np.exp({x}, out={out})",
                 f"np.add({out}, {self.given(one)}, out={scratch})",
                 f"np.divide({out}, {scratch}, out={out})",
             ]
