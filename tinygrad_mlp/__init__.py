@@ -9,30 +9,44 @@ tensor([2., 4.])
 Start with ``ops``, the table of ops and their VJPs, then ``tape`` and ``tensor``.
 """
 
+import builtins as _builtins
+
 import numpy as _np
 
-from . import nn, optim
+from . import autograd, nn, optim
+from .autograd import inference_mode
 from .compile import compile
 from .creation import (
     arange,
+    as_tensor,
+    empty,
+    empty_like,
     eye,
     from_numpy,
     full,
+    full_like,
     linspace,
+    normal,
     ones,
     ones_like,
     rand,
+    rand_like,
+    randint,
     randn,
+    randn_like,
+    randperm,
     tensor,
     zeros,
     zeros_like,
 )
 from .custom import op
 from .derive import derive, formula
+from .devices import accelerator, cuda, device, mps, xpu
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .functions import *
 from .functions import METHODS as _METHODS
-from .joining import cat, stack, where
+from .joining import cat, hstack, meshgrid, stack, vstack, where
+from .missing import module_getattr as _module_getattr
 from .printing import get_printoptions, set_printoptions
 from .random import Generator, manual_seed
 from .saving import load, save
@@ -51,15 +65,40 @@ int32 = int = _np.dtype("int32")
 int64 = long = _np.dtype("int64")
 bool = _np.dtype("bool")
 
+e, inf, nan, pi = _np.e, _np.inf, _np.nan, _np.pi
+Size = tuple[_builtins.int, ...]
+concat = concatenate = cat
+dtype = _np.dtype
+
+
+def is_tensor(obj: object) -> _builtins.bool:
+    """Whether it is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+__getattr__ = _module_getattr(__name__)
+
 __all__ = [
     "Generator",
+    "Size",
     "Tensor",
+    "accelerator",
     "arange",
+    "as_tensor",
+    "autograd",
     "bool",
     "cat",
     "compile",
+    "concat",
+    "concatenate",
+    "cuda",
     "derive",
+    "device",
     "double",
+    "dtype",
+    "e",
+    "empty",
+    "empty_like",
     "enable_grad",
     "eye",
     "float",
@@ -69,31 +108,45 @@ __all__ = [
     "formula",
     "from_numpy",
     "full",
+    "full_like",
     "get_printoptions",
     "grad",
     "half",
     "hessian",
+    "hstack",
     "hvp",
+    "inf",
+    "inference_mode",
     "int",
     "int16",
     "int32",
     "int64",
     "int8",
     "is_grad_enabled",
+    "is_tensor",
     "jacobian",
     "jvp",
     "linspace",
     "load",
     "long",
     "manual_seed",
+    "meshgrid",
+    "mps",
+    "nan",
     "nn",
     "no_grad",
+    "normal",
     "ones",
     "ones_like",
     "op",
     "optim",
+    "pi",
     "rand",
+    "rand_like",
+    "randint",
     "randn",
+    "randn_like",
+    "randperm",
     "save",
     "set_grad_enabled",
     "set_printoptions",
@@ -103,7 +156,9 @@ __all__ = [
     "uint8",
     "value_and_grad",
     "vjp",
+    "vstack",
     "where",
+    "xpu",
     "zeros",
     "zeros_like",
     *_METHODS,

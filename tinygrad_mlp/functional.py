@@ -9,7 +9,7 @@ import numpy as np
 
 from .joining import stack
 from .tape import enable_grad, is_grad_enabled, is_tracing, release, walk
-from .tensor import Tensor, lift, root_of, seed, wrap
+from .tensor import Tensor, accumulate, lift, root_of, seed, wrap
 
 Tensors = Tensor | tuple[Tensor, ...]
 
@@ -43,19 +43,8 @@ def grad(
     """
     # A traced program has to hold the gradient's own steps.
     create_graph = create_graph or is_tracing.get()
-    outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
     inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
-    if grad_outputs is None:
-        grad_outputs = (None,) * len(outputs)
-    elif not isinstance(grad_outputs, (tuple, list)):
-        grad_outputs = (grad_outputs,)
-    if len(grad_outputs) != len(outputs):
-        raise ValueError(f"grad: {len(outputs)} outputs, but {len(grad_outputs)} grad_outputs")
-    start: dict[Any, Any] = {}
-    for output, gradient in zip(outputs, grad_outputs, strict=True):
-        root = root_of(output, "grad")
-        g = seed(output, gradient, create_graph, "grad")
-        start[root] = start[root] + g if root in start else g
+    start = seeds("grad", outputs, grad_outputs, create_graph)
     wanted = [root_of(x, "grad") for x in inputs]
     found, passed = walk(start, set(wanted), lift if create_graph else None)
     if not allow_unused and not found.keys() >= set(wanted):
@@ -70,6 +59,45 @@ def grad(
     return tuple(
         g if g is None or isinstance(g, Tensor) else wrap(np.asarray(g)) for g in gradients
     )
+
+
+def gradients_into_leaves(
+    outputs: Tensor | Sequence[Tensor],
+    grad_outputs: Any,
+    retain_graph: bool | None,
+    create_graph: bool,
+) -> None:
+    """``Tensor.backward`` for several outputs at once."""
+    if is_tracing.get():
+        raise RuntimeError("backward: a compiled program has no .grad; use grad()")
+    start = seeds("backward", outputs, grad_outputs, create_graph, "grad_tensors")
+    gradients, passed = walk(start, lift=lift if create_graph else None)
+    accumulate(gradients)
+    if not (create_graph if retain_graph is None else retain_graph):
+        release(passed)
+
+
+def seeds(
+    caller: str,
+    outputs: Tensor | Sequence[Tensor],
+    grad_outputs: Any,
+    create_graph: bool,
+    named: str = "grad_outputs",
+) -> dict[Any, Any]:
+    """The cotangents that a walk from several outputs starts from."""
+    outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    if grad_outputs is None:
+        grad_outputs = (None,) * len(outputs)
+    elif not isinstance(grad_outputs, (tuple, list)):
+        grad_outputs = (grad_outputs,)
+    if len(grad_outputs) != len(outputs):
+        raise ValueError(f"{caller}: {len(outputs)} outputs, but {len(grad_outputs)} {named}")
+    start: dict[Any, Any] = {}
+    for output, gradient in zip(outputs, grad_outputs, strict=True):
+        root = root_of(output, caller)
+        g = seed(output, gradient, create_graph, caller)
+        start[root] = start[root] + g if root in start else g
+    return start
 
 
 def value_and_grad(

@@ -35,6 +35,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import ops
+from .grad_fn import of_index, shown
 from .ops import Op
 from .tape import Node, is_grad_enabled, tag_of
 
@@ -83,19 +84,24 @@ def become(x: Tensor, result: Tensor) -> Tensor:
     for view in views[:-1]:
         whole = source_with(view, whole)
     overwrite(x, result._array)
-    renew(base, whole._node)
+    renew(base, (whole if x is base else shown(whole, "CopySlices"))._node)
     # A view comes after what it is a view of, whose node it needs.
     for view in sorted(family, key=lambda t: len(lineage(t))):
         if lineage(view)[-1] is base is not view and not (view.is_leaf and view.requires_grad):
             source, op, options = view._source
-            renew(view, source.apply(op, *options)._node)
+            renew(view, shown(source.apply(op, *options), "AsStrided0")._node)
     return x
 
 
-def set_part(x: Tensor, index: Options, value: Tensor) -> None:
-    """x[index] = value."""
+def set_part(x: Tensor, index: Options, value: Tensor, number: bool) -> None:
+    """x[index] = value, which was a number or was a Tensor."""
     if is_grad_enabled() and (x._node is not None or value._node is not None):
-        become(x, with_part(x, index, value))
+        name = "CopySlices"
+        if any(isinstance(entry, ndarray) for entry in index):
+            name = "IndexPut0"
+        elif index == (slice(None),) or of_index(index, x.shape) == "Alias0":
+            name = "Fill3" if number else "CopyBackwards"
+        become(x, shown(with_part(x, index, value), name))
     else:
         refuse_leaves(x, lineage(x)[-1])
         overwrite(x, array_with_part(x, index, value))
@@ -189,6 +195,11 @@ def owner(array: ndarray) -> ndarray:
 
 def address(array: ndarray) -> int:
     return int(array.__array_interface__["data"][0])
+
+
+def is_part_of(x: Tensor, y: Tensor) -> bool:
+    """Whether x, just made from y, lies in y's memory."""
+    return owner(x._array) is owner(y._array)
 
 
 def is_same_memory(x: Tensor, y: Tensor) -> bool:

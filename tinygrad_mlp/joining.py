@@ -1,4 +1,4 @@
-"""Functions of several Tensors that are not methods: where, cat, stack."""
+"""Functions of several Tensors that are not methods: where, cat, stack and the like."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from . import ops
 from .arguments import as_axis
+from .grad_fn import shown
 from .tensor import Tensor, apply, choose, jointly
 
 
@@ -30,6 +31,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
     tensor([1., 2., 3.])
     """
     xs = several("cat", tensors)
+    if any(x.ndim > 1 for x in xs):
+        xs = [x for x in xs if x.shape != (0,)]  # as PyTorch, which takes it for nothing
     place = as_axis("cat", max(xs[0].ndim, 1), dim if axis is None else axis)
     others = {x.shape[:place] + x.shape[place + 1 :] for x in xs}
     if len(others) > 1 or any(x.ndim != max(xs[0].ndim, 1) for x in xs):
@@ -52,7 +55,52 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -
     if len({x.shape for x in xs}) > 1:
         raise ValueError(f"stack: shapes {', '.join(str(x.shape) for x in xs)} must be equal")
     place = dim if axis is None else axis
-    return cat([x.unsqueeze(place) for x in xs], place)
+    return shown(cat([x.unsqueeze(place) for x in xs], place), "Stack0")
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors side by side: along the second axis, or vectors along their only one.
+
+    >>> import tinygrad_mlp as tg
+    >>> tg.hstack([tg.tensor([1.0]), tg.tensor([2.0])])
+    tensor([1., 2.])
+    """
+    xs = [x if x.ndim else x.reshape(1) for x in several("hstack", tensors)]
+    return cat(xs, 0 if xs[0].ndim == 1 else 1)
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors one below the other: along the first axis, where a vector is a row.
+
+    >>> import tinygrad_mlp as tg
+    >>> tg.vstack([tg.tensor([1.0, 2.0]), tg.tensor([3.0, 4.0])]).shape
+    (2, 2)
+    """
+    return cat([x if x.ndim > 1 else x.reshape(1, -1) for x in several("vstack", tensors)])
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """The coordinates of a grid, from those along each axis: vectors, or one list of them.
+
+    With ``indexing="xy"`` the first two axes of the grid are exchanged.
+
+    >>> import tinygrad_mlp as tg
+    >>> x, y = tg.meshgrid(tg.arange(2), tg.arange(3))
+    >>> x
+    tensor([[0, 0, 0],
+            [1, 1, 1]])
+    """
+    if indexing not in ("ij", "xy"):
+        raise ValueError(f"meshgrid: indexing is 'ij' or 'xy', not {indexing!r}")
+    xs = list(tensors[0] if len(tensors) == 1 and not isinstance(tensors[0], Tensor) else tensors)
+    order = [1, 0, *range(2, len(xs))] if indexing == "xy" and len(xs) > 1 else range(len(xs))
+    shape = [xs[i].numel() for i in order]
+    grids = []
+    for i, x in enumerate(xs):
+        place = list(order).index(i)
+        along = x.reshape([-1 if a == place else 1 for a in range(len(xs))])
+        grids.append(along.expand(shape))
+    return tuple(grids)
 
 
 def several(op: str, tensors: Sequence[Any]) -> list[Tensor]:

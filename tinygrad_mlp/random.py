@@ -153,6 +153,65 @@ class Generator:
         low, high = out.dtype.type(low), out.dtype.type(high)
         return np.asarray(_multiply_add(out, high - low, low))
 
+    def normal_around(
+        self, mean: float, std: float, shape: tuple[int, ...], dtype: DTypeLike
+    ) -> Array:
+        """Numbers from N(mean, std²), as ``Tensor.normal_`` of PyTorch, bit for bit as `normal` is.
+
+        Raises as `normal` does, and ValueError for a negative ``std``.
+
+        >>> Generator().manual_seed(0).normal_around(1, 2, (2,), "float32")
+        array([4.081992  , 0.41314217], dtype=float32)
+        """
+        if not std >= 0:
+            raise ValueError(f"normal: std is 0 or more, not {std}")
+        out = _new("normal", shape, dtype)
+        if out.size < 16:
+            drawn = self.normal(shape, np.float64)
+            return np.asarray(_multiply_add(drawn, np.float64(std), np.float64(mean)), out.dtype)
+        drawn = self.normal(shape, dtype)
+        return np.asarray(_multiply_add(drawn, out.dtype.type(std), out.dtype.type(mean)))
+
+    def integers(self, low: int, high: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
+        """Whole numbers from ``low`` up to but without ``high``, as ``torch.randint``.
+
+        Raises ValueError where there are none, and for a negative size.
+
+        >>> Generator().manual_seed(0).integers(0, 10, (4,))
+        array([4, 9, 3, 0])
+        """
+        low, high = operator.index(low), operator.index(high)
+        if not -(2**63) <= low < high <= 2**63:
+            raise ValueError(f"randint: there is no int64 from {low} up to but without {high}")
+        if min(shape, default=0) < 0:
+            raise ValueError(f"randint: shape {shape} has a negative size; sizes are 0 or more")
+        # As PyTorch: one 32-bit word each, or for wider ranges two.
+        bits = 32 if high - low < 2**28 else 64
+        word: Any = f"u{bits // 8}"
+        with self._lock:
+            words = self._started().randint(0, 2**bits, shape, word)
+        drawn = np.asarray(words, np.uint64) % np.uint64(high - low)
+        return np.asarray(drawn.astype(np.int64) + np.int64(low))
+
+    def permutation(self, n: int) -> NDArray[np.int64]:
+        """The numbers from 0 up to but without ``n`` in random order, as ``torch.randperm``.
+
+        Raises ValueError for a negative ``n``.
+
+        >>> Generator().manual_seed(0).permutation(4)
+        array([0, 1, 3, 2])
+        """
+        n = operator.index(n)
+        if n < 0:
+            raise ValueError(f"randperm: n is 0 or more, not {n}")
+        with self._lock:
+            words = self._started().randint(0, 2**32, max(n - 1, 0), "u4").tolist()
+        order = list(range(n))
+        for i, word in enumerate(words):
+            j = i + word % (n - i)
+            order[i], order[j] = order[j], order[i]
+        return np.array(order, np.int64)
+
     def _started(self) -> np.random.RandomState:
         if self._engine is None:
             self._engine = np.random.RandomState(self._seed % 2**32)

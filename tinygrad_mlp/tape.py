@@ -29,14 +29,15 @@ new = object.__new__
 
 
 class Tag:
-    """What only some nodes have: a name, and a place where backward accumulates."""
+    """What only some nodes have: a name, a place where backward accumulates, how it is shown."""
 
-    __slots__ = ("grad", "name", "retains_grad")
+    __slots__ = ("grad", "name", "retains_grad", "shown")
 
     def __init__(self, name: str | None = None, retains_grad: bool = False) -> None:
         self.name = name
         self.retains_grad = retains_grad
         self.grad: Any = None
+        self.shown: str | None = None  # PyTorch's name for what made it
 
 
 class Constant(NamedTuple):

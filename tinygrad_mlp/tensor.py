@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -26,16 +26,20 @@ from .arguments import (
     require_entries,
     wider,
 )
+from .devices import is_device, require_cpu
+from .grad_fn import GradFn, grad_fn, name_of, shown
 from .in_place import (
     Family,
     become,
     in_place,
+    is_part_of,
     is_same_memory,
     overwrite,
     related,
     set_data,
     set_part,
 )
+from .names import Names
 from .ops import Op, Shape
 from .printing import format_tensor
 from .tape import (
@@ -191,7 +195,7 @@ def reduction(op: Op, doc: str) -> Callable[..., Tensor]:
     return method
 
 
-class Tensor:
+class Tensor(Names):
     """An array that remembers how it was computed.
 
     ``Tensor(data)`` is ``tensor(data)``; ops on Tensors make the others. The array is the Tensor's
@@ -397,9 +401,12 @@ class Tensor:
 
     # Out of the tape.
 
-    def numpy(self) -> ndarray:
-        """The value as a read-only array, without a copy; RuntimeError if it requires grad."""
-        if self.requires_grad:
+    def numpy(self, *, force: bool = False) -> ndarray:
+        """The value as a read-only array, without a copy; it keeps that value for good.
+
+        RuntimeError if it requires grad, unless ``force``.
+        """
+        if self.requires_grad and not force:
             raise RuntimeError(
                 "numpy: a NumPy array cannot carry the gradient; "
                 "use .detach().numpy() for the value alone"
@@ -457,7 +464,7 @@ class Tensor:
     def __iter__(self) -> Iterator[Tensor]:
         if self._array.ndim == 0:
             raise TypeError("iteration over a 0-d Tensor")
-        return (self[i] for i in range(len(self._array)))
+        return (shown(self[i], "Unbind0") for i in range(len(self._array)))
 
     def __contains__(self, value: Any) -> bool:
         found = self == value
@@ -466,16 +473,15 @@ class Tensor:
     __hash__ = object.__hash__
 
     @property
-    def grad_fn(self) -> str | None:
-        """The name that PyTorch gives to the op that made it."""
-        node = self._node
-        if node is None or node.op is None:
-            return None
-        return node.op.name.title().replace("_", "") + "Backward0"
+    def grad_fn(self) -> GradFn | None:
+        """What made it, under PyTorch's name; None where no op on the tape did."""
+        return None if self.is_leaf else grad_fn(self._node)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
+        node = self._node
+        made = None if node is None or node.op is None else name_of(node)
         printed = format_tensor(
-            self._array, requires_grad=self.requires_grad and self.is_leaf, grad_fn=self.grad_fn
+            self._array, requires_grad=node is not None and made is None, grad_fn=made
         )
         return f"Parameter containing:\n{printed}" if hasattr(self, "_parameter") else printed
 
@@ -500,10 +506,12 @@ class Tensor:
 
     # Arithmetic.
 
-    __add__ = add = binary(ops.add, "x + y, entry by entry.")
-    __sub__ = sub = subtract = binary(ops.sub, "x − y, entry by entry.")
+    __add__ = binary(ops.add, "x + y, entry by entry.")
+    __sub__ = binary(ops.sub, "x − y, entry by entry.")
     __mul__ = mul = multiply = binary(ops.mul, "x ⊙ y, entry by entry.")
-    __truediv__ = div = divide = binary(ops.div, "x / y, entry by entry; whole numbers as float32.")
+    __truediv__ = div = divide = true_divide = binary(
+        ops.div, "x / y, entry by entry; whole numbers as float32."
+    )
     __neg__ = neg = negative = unary(ops.neg, "−x of each entry.")
     __abs__ = abs = absolute = unary(ops.abs, "|x| of each entry; its derivative at 0 is 0.")
 
@@ -511,13 +519,25 @@ class Tensor:
         return add(other, self)
 
     def __rsub__(self, other: Any) -> Tensor:
-        return sub(other, self)
+        return shown(sub(other, self), "Rsub1")
 
     def __rmul__(self, other: Any) -> Tensor:
         return mul(other, self)
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return div(other, self)
+        return shown(div(other, self), "Mul0")
+
+    def add(self, other: Any, *, alpha: Number = 1) -> Tensor:
+        """x + α y, entry by entry."""
+        result: Tensor = self + (other if alpha == 1 else other * alpha)
+        return result
+
+    def sub(self, other: Any, *, alpha: Number = 1) -> Tensor:
+        """x − α y, entry by entry."""
+        result: Tensor = self - (other if alpha == 1 else other * alpha)
+        return result
+
+    subtract = sub
 
     def __pos__(self) -> Tensor:
         return self
@@ -536,7 +556,7 @@ class Tensor:
         return pow_number(self.long() if self._array.dtype.kind == "b" else self, (p,))
 
     def __rpow__(self, base: Any) -> Tensor:
-        return pow_tensor(base, self)
+        return shown(pow_tensor(base, self), "Pow2")
 
     pow = __pow__
 
@@ -568,53 +588,70 @@ class Tensor:
 
     # In place, which in_place.py explains.
 
-    __iadd__ = add_ = in_place(__add__, "add_")
-    __isub__ = sub_ = in_place(__sub__, "sub_")
+    __iadd__ = in_place(__add__, "__iadd__")
+    __isub__ = in_place(__sub__, "__isub__")
     __imul__ = mul_ = in_place(__mul__, "mul_")
     __itruediv__ = div_ = in_place(__truediv__, "div_")
     __ipow__ = pow_ = in_place(__pow__, "pow_")
+    add_ = in_place(add, "add_")
+    sub_ = in_place(sub, "sub_")
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Change a part; the rest, and where gradients come from, stays."""
         entries = indexable(index)
-        if not isinstance(value, Tensor):
+        number = not isinstance(value, Tensor)
+        if number:
             value = constant(value, self.dtype, "setitem")
         elif getattr(value, "_source", (None,))[0] is self and is_same_memory(value, self[index]):
             return  # As x[0] += 1 ends, after the part has been changed in place.
-        set_part(self, entries, value)
+        set_part(self, entries, value, number)
 
     def zero_(self) -> Tensor:
         """Set every entry to 0."""
-        return self.copy_(0)
+        return become(self, self._replaced_by(0, "Zero0"))
 
     def fill_(self, value: Number) -> Tensor:
         """Set every entry to one number."""
-        return self.copy_(value)
+        return become(self, self._replaced_by(value, "Fill2"))
 
     def copy_(self, other: Any) -> Tensor:
         """Take over the values of another Tensor, array or number, broadcast to this shape."""
+        return become(self, self._replaced_by(other, "CopyBackwards"))
+
+    def _replaced_by(self, other: Any, name: str) -> Tensor:
         if not isinstance(other, Tensor):
             other = constant(other, self.dtype, "copy_")
-        return become(self, other.expand(self.shape).to(self.dtype))
+        other = other.expand(self.shape).to(self.dtype)
+        if self._node is not None or other._node is not None:
+            # As in PyTorch, what is on the tape stays there, with a gradient of zeros.
+            other = shown(choose(np.ones((), np.bool), other, self), name)
+        copied: Tensor = other
+        return copied
 
     # Comparison, entry by entry: bool Tensors, off the tape.
 
     def __eq__(self, other: object) -> Any:
+        """Where x = y, entry by entry."""
         return compare(ops.equal, self, other)
 
     def __ne__(self, other: object) -> Any:
+        """Where x ≠ y, entry by entry."""
         return compare(ops.not_equal, self, other)
 
     def __lt__(self, other: Any) -> Any:
+        """Where x < y, entry by entry."""
         return compare(ops.less, self, other)
 
     def __le__(self, other: Any) -> Any:
+        """Where x ≤ y, entry by entry."""
         return compare(ops.less_equal, self, other)
 
     def __gt__(self, other: Any) -> Any:
+        """Where x > y, entry by entry."""
         return compare(ops.greater, self, other)
 
     def __ge__(self, other: Any) -> Any:
+        """Where x ≥ y, entry by entry."""
         return compare(ops.greater_equal, self, other)
 
     def __and__(self, other: Any) -> Any:
@@ -728,7 +765,7 @@ class Tensor:
         tensor([0., 1.])
         """
         e = below_largest(self, "softmax", dim, dtype).exp()
-        return e / e.sum(dim, keepdim=True)
+        return shown(e / e.sum(dim, keepdim=True), "Softmax0")
 
     def log_softmax(self, dim: int, dtype: DTypeLike | None = None) -> Tensor:
         """The logarithm of softmax along an axis, finite for any finite x.
@@ -738,7 +775,9 @@ class Tensor:
         tensor([-1000.,     0.])
         """
         z = below_largest(self, "log_softmax", dim, dtype)
-        return z - z.exp().sum(dim, keepdim=True).log() if z.numel() else z
+        if z.numel():
+            z = shown(z - z.exp().sum(dim, keepdim=True).log(), "LogSoftmax0")
+        return z
 
     def argmax(
         self,
@@ -768,13 +807,22 @@ class Tensor:
         """The entries in the same order and another shape; one size may be -1, to be worked out."""
         to = as_shape("reshape", shape, unknown=True)
         try:
-            return related(reshape(self, (to,)), self, ops.reshape, to)
+            made = related(reshape(self, (to,)), self, ops.reshape, to)
+            return made if is_part_of(made, self) else shown(made, "UnsafeView0")
         except ValueError:
             raise ValueError(
                 f"reshape: {self.numel()} entries of shape {self.shape} do not fill {to}"
             ) from None
 
-    view = reshape
+    def view(self, *shape: Any) -> Tensor:
+        """``reshape`` in the same memory; RuntimeError where that would be a copy."""
+        seen = self.reshape(*shape)
+        if seen.numel() and not is_part_of(seen, self):
+            raise RuntimeError(
+                f"view: in memory the entries of shape {self.shape} are in another order, so that "
+                f"{seen.shape} is no view of them; use reshape(), which copies"
+            )
+        return seen
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         """The axes from one to another as one axis."""
@@ -784,20 +832,25 @@ class Tensor:
         end = as_axis("flatten", self.ndim, end_dim)
         if start > end:
             raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+        if start == end:
+            return self
         middle = int(np.prod(self.shape[start : end + 1]))
         return self.reshape(*self.shape[:start], middle, *self.shape[end + 1 :])
 
     def squeeze(self, dim: AxisLike = None, *, axis: AxisLike = None) -> Tensor:
         """Without the axes of size 1: all of them, or those named."""
         axes = as_axes("squeeze", self.ndim, axis, dim)
-        return self.reshape(
+        made = self.reshape(
             tuple(n for a, n in enumerate(self.shape) if n != 1 or (axes and a not in axes))
         )
+        given = dim if axis is None else axis
+        number = 0 if given is None else 2 if isinstance(given, (tuple, list)) else 1
+        return shown(made, f"Squeeze{number}")
 
     def unsqueeze(self, dim: int | None = None, *, axis: int | None = None) -> Tensor:
         """With a new axis of size 1 at this place."""
         place = as_axis("unsqueeze", self.ndim + 1, dim if axis is None else axis)
-        return self.reshape((*self.shape[:place], 1, *self.shape[place:]))
+        return shown(self.reshape((*self.shape[:place], 1, *self.shape[place:])), "Unsqueeze0")
 
     def permute(self, *dims: Any) -> Tensor:
         """The axes in another order, which names each of them once."""
@@ -812,13 +865,14 @@ class Tensor:
         order = list(range(self.ndim))
         if a != b:
             order[a], order[b] = b, a
-        return related(permute(self, (tuple(order),)), self, ops.permute, tuple(order))
+        made = related(permute(self, (tuple(order),)), self, ops.permute, tuple(order))
+        return shown(made, "Transpose0")
 
     def t(self) -> Tensor:
         """The transpose of a matrix; a vector or a number as it is."""
         if self.ndim > 2:
             raise ValueError(f"t: a matrix is needed, not shape {self.shape}; use mT or permute")
-        return self.T
+        return shown(self.T, "T0")
 
     @property
     def T(self) -> Tensor:
@@ -856,14 +910,33 @@ class Tensor:
 
     # Of another dtype.
 
-    def to(self, dtype: DTypeLike) -> Tensor:
+    def to(
+        self,
+        dtype: Any = None,
+        *more: Any,
+        device: Any = None,
+        copy: builtins.bool = False,
+        non_blocking: builtins.bool = False,
+    ) -> Tensor:
         """With entries of another dtype; gradients come back in this one's.
 
-        Whole numbers do not require grad: nothing flows back through them.
+        Whole numbers do not require grad: nothing flows back through them. As in PyTorch, a device,
+        which is the CPU, or a device and a dtype, or a Tensor for its dtype, may stand first. The
+        result is the Tensor itself where nothing changes, unless ``copy``.
+
+        >>> import tinygrad_mlp as tg
+        >>> tg.tensor([1, 2]).to("cpu", tg.float64)
+        tensor([1., 2.], dtype=torch.float64)
         """
-        target = as_dtype(dtype)
+        if not isinstance(dtype, np.dtype):
+            if is_device(dtype):
+                device, dtype = dtype, more[0] if more else None
+            elif isinstance(dtype, Tensor):
+                dtype = dtype.dtype
+        require_cpu(device)
+        target = self.dtype if dtype is None else as_dtype(dtype)
         if target == self.dtype:
-            return self
+            return self.clone() if copy else self
         if target.kind != "f":
             return apply(ops.whole, (self,), (target,))
         return cast(self, (target,))
@@ -888,13 +961,39 @@ class Tensor:
 
     def clone(self) -> Tensor:
         """A copy, on the tape like the result of any op."""
-        return cast(self, (self.dtype,))
+        return shown(cast(self, (self.dtype,)), "Clone0")
+
+    exp_, log_, sqrt_, sin_, cos_, tanh_, sigmoid_, relu_, neg_, abs_, square_, clamp_ = (
+        in_place(f, f"{f.__name__}_")
+        for f in (exp, log, sqrt, sin, cos, tanh, sigmoid, relu, neg, abs, square, clamp)
+    )
+    masked_fill_, reciprocal_, rsqrt_, tril_, triu_ = (
+        in_place(f, f"{f.__name__}_")
+        for f in (Names.masked_fill, Names.reciprocal, Names.rsqrt, Names.tril, Names.triu)
+    )
+
+    def detach_(self) -> Tensor:
+        """Take it off the tape; RuntimeError for a view, whose source would stay on it."""
+        if hasattr(self, "_source"):
+            raise RuntimeError("detach_: this is a view, whose source stays; use detach()")
+        self._node = None
+        return self
 
     def apply(self, op: Op, *more: Any) -> Tensor:
         """The Tensor that an op makes of this one, of its other inputs, and of its options."""
         if op is ops.where:
             return choose(more[1], self, more[0])
         return FUNCTIONS[op](self, more) if len(op.vjps) == 1 else FUNCTIONS[op](self, *more)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # Only for what is not there. The slots that are seldom set all begin with _.
+            if name[0] == "_":
+                raise AttributeError(name)
+            from .missing import missing_method
+
+            raise missing_method(name)
 
 
 add, sub, mul, div = Tensor.__add__, Tensor.__sub__, Tensor.__mul__, Tensor.__truediv__
@@ -968,9 +1067,13 @@ def vector_product(x: Any, y: Any) -> Tensor:
     column = y if q > 1 else y.unsqueeze(1)
     product = matrix_product(row, column)
     if p > 1 and q > 1:
-        return product
+        if p == q == 2:
+            return product
+        return shown(product, "Clone0" if p == 2 else "UnsafeView0")
     batch = product.shape[:-2]
-    return product.reshape(batch + x.shape[-2:-1] + (y.shape[-1:] if q > 1 else ()))
+    made = product.reshape(batch + x.shape[-2:-1] + (y.shape[-1:] if q > 1 else ()))
+    names = {(1, 1): "Dot0", (2, 1): "Mv0", (1, 2): "Squeeze4"}
+    return shown(made, names.get((p, q), "UnsafeView0"))
 
 
 def compare(op: Op, x: Tensor, y: Any) -> Any:
@@ -1020,11 +1123,13 @@ def known(x: Tensor, caller: str) -> ndarray:
 
 def extremum(x: Tensor, name: str, axis: Any, dim: Any, keepdims: bool) -> Any:
     axis = dim if axis is None else axis
+    numbered = name.title()
     if axis is None or isinstance(axis, (tuple, list)):
-        return (x.amax if name == "max" else x.amin)(axis, keepdims)
+        found = (x.amax if name == "max" else x.amin)(axis, keepdims)
+        return shown(found, f"{numbered}1") if axis is None else found
     place = as_axis(name, x.ndim, axis)
     if x.ndim == 0:
-        return Extremum(x.clone(), wrap(np.array(0)))
+        return Extremum(shown(x.clone(), f"{numbered}0"), wrap(np.array(0)))
     require_entries(name, x.shape, (place,))
     indices = (x.argmax if name == "max" else x.argmin)(place, keepdim=True)
     grid = list(np.indices(indices.shape, sparse=True))
@@ -1032,7 +1137,7 @@ def extremum(x: Tensor, name: str, axis: Any, dim: Any, keepdims: bool) -> Any:
     values = x[tuple(grid)]
     if not keepdims:
         values, indices = values.squeeze(place), indices.squeeze(place)
-    return Extremum(values, indices)
+    return Extremum(shown(values, f"{numbered}0"), indices)
 
 
 def below_largest(x: Tensor, name: str, dim: int, dtype: DTypeLike | None) -> Tensor:

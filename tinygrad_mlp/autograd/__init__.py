@@ -1,0 +1,64 @@
+"""PyTorch's ``torch.autograd``: derivatives, and Functions with a backward of their own.
+
+>>> import tinygrad_mlp as tg
+>>> x = tg.tensor(3.0, requires_grad=True)
+>>> tg.autograd.grad(x * x, x)
+(tensor(6.),)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..functional import grad, gradients_into_leaves
+from ..missing import module_getattr
+from ..tape import enable_grad, no_grad, set_grad_enabled
+from ..tensor import Tensor
+from . import functional
+from .function import Function
+
+__all__ = [
+    "Function",
+    "backward",
+    "enable_grad",
+    "functional",
+    "grad",
+    "inference_mode",
+    "no_grad",
+    "set_grad_enabled",
+]
+
+__getattr__ = module_getattr(__name__)
+
+
+def backward(
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> None:
+    """Accumulate the gradient of the sum of some Tensors into ``.grad`` of their leaves.
+
+    ``grad_tensors`` are the cotangents to start from, as ``Tensor.backward`` has one; it says what
+    is raised.
+
+    >>> import tinygrad_mlp as tg
+    >>> x = tg.tensor(3.0, requires_grad=True)
+    >>> tg.autograd.backward([x * x, 2 * x])
+    >>> x.grad
+    tensor(8.)
+    """
+    gradients_into_leaves(tensors, grad_tensors, retain_graph, create_graph)
+
+
+def inference_mode(mode: bool = True) -> set_grad_enabled:
+    """``no_grad``, which here is as fast: a context or a decorator in which nothing is recorded.
+
+    >>> import tinygrad_mlp as tg
+    >>> w = tg.tensor(2.0, requires_grad=True)
+    >>> with tg.inference_mode():
+    ...     (w * w).requires_grad
+    False
+    """
+    return set_grad_enabled(not mode)
