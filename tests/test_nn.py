@@ -377,7 +377,7 @@ def test_losses_that_broadcast_warn_or_refuse() -> None:
 @pytest.mark.parametrize(
     ("module", "name", "message"),
     [
-        (nn, "Conv2d", "nn has no 'Conv2d'; there are: "),
+        (nn, "Conv2d", "nn has no 'Conv2d'; the nearest there is: Linear"),
         (nn, "Lineer", "the nearest there is: Linear"),
         (nn, "NLLLoss", "the nearest there is: CrossEntropyLoss, which takes logits"),
         (functional, "l1_loss", "nn.functional has no 'l1_loss'; the nearest there is: mse_loss"),

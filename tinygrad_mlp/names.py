@@ -15,6 +15,7 @@ from . import devices
 from .arguments import as_axes, as_axis, as_shape
 from .devices import CPU, require_cpu
 from .grad_fn import shown, shown_as
+from .random import default_generator
 
 
 class Sorted(NamedTuple):
@@ -385,6 +386,18 @@ class Names:
         """Where entries are not 0: a row of places for each."""
         found = np.argwhere((self != 0).numpy())
         return self.detach().new_tensor(found, dtype=np.int64)
+
+    # Random numbers in place, PyTorch's for the same seed.
+
+    def uniform_(self: Any, low: float = 0, high: float = 1, *, generator: Any = None) -> Any:
+        """Become uniform random numbers from ``low`` to ``high``."""
+        source = default_generator if generator is None else generator
+        return self.copy_(source.uniform_between(low, high, self.shape, self.dtype))
+
+    def normal_(self: Any, mean: float = 0, std: float = 1, *, generator: Any = None) -> Any:
+        """Become normal random numbers of this mean and standard deviation."""
+        source = default_generator if generator is None else generator
+        return self.copy_(source.normal_around(mean, std, self.shape, self.dtype))
 
     # Order.
 

@@ -912,8 +912,10 @@ class Tensor(Names):
 
     def to(
         self,
-        dtype: Any = None,
+        target: Any = None,
+        /,
         *more: Any,
+        dtype: DTypeLike | None = None,
         device: Any = None,
         copy: builtins.bool = False,
         non_blocking: builtins.bool = False,
@@ -928,11 +930,13 @@ class Tensor(Names):
         >>> tg.tensor([1, 2]).to("cpu", tg.float64)
         tensor([1., 2.], dtype=torch.float64)
         """
-        if not isinstance(dtype, np.dtype):
-            if is_device(dtype):
-                device, dtype = dtype, more[0] if more else None
-            elif isinstance(dtype, Tensor):
-                dtype = dtype.dtype
+        if target is not None:
+            if isinstance(target, Tensor):
+                dtype = target.dtype
+            elif not isinstance(target, np.dtype) and is_device(target):
+                device, dtype = target, more[0] if more else dtype
+            else:
+                dtype = target
         require_cpu(device)
         target = self.dtype if dtype is None else as_dtype(dtype)
         if target == self.dtype:

@@ -16,8 +16,14 @@ pytestmark = [
 ]
 
 # How a Tensor is made of another: those that share its memory in PyTorch, and two that do not.
-VIEWS = ("t", "reshape", "row", "rows", "column", "entry", "detach", "expand", "clone", "double")
-CHANGES = ("add", "mul", "zero", "set", "set row", "set mask", "copy", "data", "part")
+VIEWS = (
+    "t", "reshape", "view", "row", "rows", "column", "entry", "every other", "new axis", "unbind",
+    "squeeze", "detach", "expand", "clone", "double", "leaf",
+)  # fmt: skip
+CHANGES = (
+    "add", "mul", "zero", "set", "set row", "set mask", "set list", "copy", "fill", "neg", "data",
+    "new data", "part", "part of a view",
+)  # fmt: skip
 
 
 def viewed(x: Any, kind: str, i: int) -> Any:
@@ -28,6 +34,16 @@ def viewed(x: Any, kind: str, i: int) -> Any:
     if kind == "reshape" and n:
         # A view where the layout of the memory allows for it, or else a copy: here as there.
         return x.reshape(-1) if i else x.reshape(-1, 1)
+    if kind == "view" and n:
+        return x.view(-1)
+    if kind == "every other" and n == 2:
+        return x[:, ::2]
+    if kind == "new axis" and n < 2:
+        return x[None] if i else x.unsqueeze(-1)
+    if kind == "squeeze":
+        return x.squeeze()
+    if kind == "unbind" and n:
+        return x.unbind()[-1] if i else next(iter(x))
     if kind == "row" and n:
         return x[i % x.shape[0]]
     if kind == "rows" and n:
@@ -59,6 +75,16 @@ def changed(x: Any, kind: str, i: int, other: Any) -> None:
         x[x > i - 2] = i
     elif kind == "copy" and other.shape == x.shape:
         x.copy_(other)
+    elif kind == "set list" and n:
+        x[[i % x.shape[0]]] = other.mean()
+    elif kind == "fill":
+        x.fill_(i)
+    elif kind == "neg":
+        x.sub_(i / 2).neg_()
+    elif kind == "part of a view" and n == 2:
+        x.t()[1:].mul_(i - 1)
+    elif kind == "new data" and other.shape == x.shape:
+        x.data = other.data if i else other.data * 2
     elif kind == "data":
         x.data += i
     elif kind == "part" and n:
@@ -73,16 +99,19 @@ def run(lib: Any, program: list[Any], recorded: bool) -> list[Any]:
     for what, at, i, j in program:
         x, other = tensors[at % len(tensors)], tensors[j % len(tensors)]
         try:
-            if what in VIEWS:
+            if what == "leaf":
+                with lib.no_grad():
+                    changed(w.t() if i else w, CHANGES[j % len(CHANGES)], i, other)
+            elif what in VIEWS:
                 tensors.append(viewed(x, what, i))
             else:
                 changed(x, what, i, other)
+            seen.append([np.array(t.detach().tolist()) for t in tensors])
         except RuntimeError:
             return [*seen, None]
-        seen.append([np.array(t.detach().tolist()) for t in tensors])
     if recorded:
-        total = sum((i + 1) * t.sum() for i, t in enumerate(tensors))
         try:
+            total = sum((i + 1) * t.sum() for i, t in enumerate(tensors))
             total.backward()
         except RuntimeError:
             return [*seen, None]

@@ -128,25 +128,34 @@ def on_tape(
     wanted = tuple(sorted({k for k in origin if k is not None}))
     arrays = [t._array for t in known]
 
+    last = max(i for i, x in zip(places, inputs, strict=True) if x._node is not None)
+    computed: list[Any] = []  # a cotangent, and what backward made of it for all inputs
+
     def vjp(place: int) -> Callable[..., Any]:
         def call(g: Any, *values: Any) -> Any:
             graph = isinstance(g, Tensor)
-            found = dict(zip(wanted, values, strict=True))
-            ctx._unpacked = tuple(
-                s if k is None else found[k] if graph else wrap(found[k])
-                for s, k in zip(saved, origin, strict=True)
-            )
-            try:
-                if graph:
-                    result = cls.backward(ctx, g)
-                else:
-                    with no_grad():
-                        result = cls.backward(ctx, wrap(g))
-            finally:
-                ctx._unpacked = ()
-            return cotangent(cls.__name__, result, place, len(ctx.needs_input_grad), g, graph)
+            if not (computed and computed[0] is g):
+                computed[:] = g, run(g, graph, values)
+            result = computed[1]
+            if place == last:
+                computed.clear()
+            return cotangent(cls.__name__, result, place, len(ctx.needs_input_grad), graph)
 
         return call
+
+    def run(g: Any, graph: bool, values: tuple[Any, ...]) -> Any:
+        found = dict(zip(wanted, values, strict=True))
+        ctx._unpacked = tuple(
+            s if k is None else found[k] if graph else wrap(found[k])
+            for s, k in zip(saved, origin, strict=True)
+        )
+        try:
+            if graph:
+                return cls.backward(ctx, g)
+            with no_grad():
+                return cls.backward(ctx, wrap(g))
+        finally:
+            ctx._unpacked = ()
 
     op = FunctionOp.__new__(FunctionOp)
     op.name = cls.__name__
@@ -166,7 +175,7 @@ def on_tape(
     return shown(made, f"{cls.__name__}Backward")
 
 
-def cotangent(name: str, result: Any, place: int, n: int, g: Any, graph: bool) -> Any:
+def cotangent(name: str, result: Any, place: int, n: int, graph: bool) -> Any:
     """That of one argument, among what backward returned for all n."""
     found = result if isinstance(result, tuple) else (result,)
     if len(found) != n:

@@ -59,12 +59,31 @@ NEAREST = {
     "SiLU": "Sigmoid, as x * x.sigmoid() is SiLU",
     "Softplus": "functional.logsigmoid, as -logsigmoid(-x) is softplus",
     "init": "Linear, which starts as PyTorch's does; set others by .data",
-    "utils": "p.grad, which may be scaled before optimiser.step()",
+    "utils": "Parameter, as its .grad may be scaled before optimizer.step()",
 }
 
 
+LAYERS = (
+    (
+        r"(?i)conv|pool|fold|pixel|upsampl|pad|shuffle|grid|affine|interpolate",
+        "Linear, after Flatten",
+    ),
+    (r"(?i)rnn|lstm|gru|attention|transformer|embedding|bilinear|one_hot|cell", "Linear"),
+    (
+        r"(?i)loss|entropy|kl_div|nll|distance|similarity|hinge|ctc",
+        "CrossEntropyLoss, or MSELoss, BCEWithLogitsLoss",
+    ),
+    (r"(?i)softm|gumbel", "Softmax"),
+    (r"(?i)sigmoid|glu|silu|swish", "Sigmoid"),
+    (r"(?i)relu|elu|gelu|mish|shrink|plus|softsign|tanh", "ReLU, or Tanh, Sigmoid"),
+    (r"(?i)list|dict|parallel|lazy|container|unflatten", "Sequential"),
+    (r"(?i)init|param|buffer|xavier|kaiming|orthogonal", "Parameter"),
+    (r"", "Module, which your own layers are made of"),
+)
+
+
 def __getattr__(name: str) -> Any:
-    raise absent("nn", name, __all__, NEAREST)
+    raise absent("nn", name, __all__, NEAREST, LAYERS)
 
 
 class IsParameter(type):

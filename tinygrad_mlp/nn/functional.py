@@ -14,6 +14,7 @@ from numpy import ndarray
 from .. import ops
 from ..absent import absent
 from ..functions import function
+from ..grad_fn import shown, shown_as
 from ..tensor import Tensor, apply, known, permute, wrap
 
 __all__ = [
@@ -44,8 +45,22 @@ NEAREST = {
 }
 
 
+RULES = (
+    (r"(?i)conv|pool|fold|pixel|upsampl|pad|shuffle|grid|affine|interpolate", "linear"),
+    (r"(?i)rnn|lstm|gru|attention|embedding|bilinear|cell", "linear"),
+    (
+        r"(?i)loss|entropy|div|distance|similarity|ctc",
+        "cross_entropy, or mse_loss, binary_cross_entropy_with_logits",
+    ),
+    (r"(?i)softm|gumbel", "softmax"),
+    (r"(?i)sigmoid|glu|silu|swish", "sigmoid"),
+    (r"(?i)relu|elu|mish|shrink|plus|softsign|tanh|threshold", "relu, or tanh, sigmoid"),
+    (r"", "linear, with the functions and methods of Tensors"),
+)
+
+
 def __getattr__(name: str) -> Any:
-    raise absent("nn.functional", name, __all__, NEAREST)
+    raise absent("nn.functional", name, __all__, NEAREST, RULES)
 
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -66,9 +81,12 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             "the weight is (out, in), and the last axis of the input is as long as in"
         )
     out = input @ permute(weight, ((1, 0),))
-    return out if bias is None else out + bias
+    if bias is None:
+        return out
+    return shown(out + bias, "Addmm0" if input.ndim == 2 else "View0")
 
 
+@shown_as("LogSigmoid0")
 def logsigmoid(input: Tensor) -> Tensor:
     """log σ(x) of each entry, accurate to the last digits for any x.
 
@@ -79,6 +97,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     return input.minimum(0) - (-input.abs()).exp().log1p()
 
 
+@shown_as("MseLoss0")
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """(x − y)² of each entry: their mean, their sum, or with "none" each, in the entries' shape.
 
@@ -94,11 +113,12 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
         warnings.warn(
             f"mse_loss: the target's shape {target.shape} is not the input's, {input.shape}; "
             "they broadcast, which is seldom meant: reshape one of the two",
-            stacklevel=2,
+            stacklevel=3,
         )
     return reduced((input - target) ** 2, reduction)
 
 
+@shown_as("BinaryCrossEntropyWithLogits0")
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -184,7 +204,9 @@ def cross_entropy(
         terms = logp * target if weight is None else logp * (target * weight)
         if reduction == "none":
             return -terms.sum(axis)
-        return terms.sum() / -(1 if reduction == "sum" else input.numel() / (classes or np.nan))
+        if reduction == "sum":
+            return -terms.sum()
+        return shown(terms.sum() / -(input.numel() / (classes or np.nan)), "Div1")
     picked, counts = at_classes(known(target, "cross_entropy"), input.shape, axis, ignore_index)
     shares = None if weight is None else weight._array
     total = np.sum(picked if shares is None else picked * shares, dtype=input.dtype)
@@ -196,11 +218,15 @@ def cross_entropy(
         all_of = apply(ops.where, (all_of, wrap(np.zeros((), logp.dtype)), wrap(counts)))
         chosen = chosen * (1 - label_smoothing) + all_of * (label_smoothing / classes)
     if reduction == "none":
-        return -chosen.sum(axis)
-    if reduction == "sum":
-        return -chosen.sum()
-    # No terms: 0 / nan, which gives nan as 0 / 0 would, but no warning.
-    return chosen.sum() / -(float(total) or np.nan)
+        loss = -chosen.sum(axis)
+    elif reduction == "sum":
+        loss = -chosen.sum()
+    else:
+        # No terms: 0 / nan, which gives nan as 0 / 0 would, but no warning.
+        loss = chosen.sum() / -(float(total) or np.nan)
+    if label_smoothing:
+        return shown(loss, "Add0")
+    return shown(loss, "NllLoss0" if input.ndim < 3 else "NllLoss2D0")
 
 
 def at_classes(

@@ -30,8 +30,15 @@ __all__ = ["Adam", "AdamW", "Optimizer", "SGD", "lr_scheduler"]
 NEAREST = {"RMSprop": "Adam", "Adagrad": "Adam", "LBFGS": "Adam", "RAdam": "Adam", "NAdam": "Adam"}
 
 
+RULES = (
+    (r"(?i)lr|schedul|swa", "lr_scheduler"),
+    (r"(?i)adam|rms|ada|prop|lion", "Adam, or AdamW, SGD"),
+    (r"", "SGD, or Adam, AdamW"),
+)
+
+
 def __getattr__(name: str) -> Any:
-    raise absent("optim", name, __all__, NEAREST)
+    raise absent("optim", name, __all__, NEAREST, RULES)
 
 
 Group = dict[str, Any]

@@ -21,11 +21,12 @@ from ..absent import absent
 __all__ = ["CosineAnnealingLR", "ExponentialLR", "LRScheduler", "StepLR"]
 
 
-NEAREST = {"MultiStepLR": "StepLR", "LambdaLR": "a change of param_groups[i]['lr'] in the loop"}
+NEAREST = {"MultiStepLR": "StepLR", "LambdaLR": "StepLR, or set param_groups[i]['lr'] yourself"}
+RULES = [("", "StepLR, or ExponentialLR, CosineAnnealingLR")]
 
 
 def __getattr__(name: str) -> Any:
-    raise absent("lr_scheduler", name, __all__, NEAREST)
+    raise absent("lr_scheduler", name, __all__, NEAREST, RULES)
 
 
 class LRScheduler:
