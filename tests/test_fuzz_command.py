@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 
 from tinygrad_mlp.cli import main
-from tinygrad_mlp.testing import Plan, fuzzing
+from tinygrad_mlp.testing import Plan, Program, fuzzing
 from tinygrad_mlp.testing.fuzzing import load, run_chunk
+from tinygrad_mlp.testing.shrinking import cost, smaller
 
 ROOT = Path(__file__).parent.parent
 COMPLEX = ["--against", "complex"]
@@ -139,6 +141,47 @@ def test_a_file_that_is_no_program(folder: Path, capsys: pytest.CaptureFixture[s
     assert "x.py: not a program" in capsys.readouterr().err
 
 
+def test_a_failure_of_second_derivatives_is_replayed_as_one(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, mistake = fuzzing.answer_of, ("pow_tensor", "argument-x-4")
+    monkeypatch.setattr(fuzzing, "answer_of", lambda _: right(mistake))
+    assert run(*COMPLEX, "--order", "2", "--ops", "pow_tensor") == 1
+    (saved,) = (folder / "fuzz-failures").iterdir()
+    assert load(saved)[1] == 2
+    assert "d2f/dx0 = " in python(str(saved))
+    capsys.readouterr()
+    assert run(*COMPLEX, "--replay", str(saved)) == 1
+    assert "d2f/dx" in capsys.readouterr().out
+    # What is kept already is not kept twice.
+    assert run(*COMPLEX, "--order", "2", "--ops", "pow_tensor") == 1
+    assert len(list(saved.parent.iterdir())) == 1
+
+
+def test_an_oracle_that_has_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--against", "complex,closed-form", "--examples", "32") == 0
+    assert "closed-form has an answer to 2 of them" in capsys.readouterr().out
+    for options in (["--ops", "exp"], ["--order", "2"]):
+        with pytest.raises(SystemExit) as exit:
+            run("--against", "closed-form", "--examples", "5", *options)
+        assert exit.value.code == 2
+        assert "the two-layer network's first derivatives" in capsys.readouterr().err
+
+
+def test_break_all_is_a_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tinygrad_mlp.testing.specs.OPS", ("exp", "sign"))
+    assert run(*COMPLEX, "--break", "all", "--examples", "60") == 1
+    head, sign, factor, harmless, last = capsys.readouterr().out.splitlines()
+    assert head.split()[:5] == ["mistake", "program", "seconds", "ops", "entries"]
+    assert (sign.split()[0], sign.split()[3:5]) == ("exp:sign", ["1", "1"])
+    assert (factor.split()[0], factor.split()[3:5]) == ("exp:factor", ["1", "1"])
+    assert harmless.endswith("(the derivative is 0 with either sign)")
+    assert last.startswith("2 of 2 mistakes that change a derivative are caught, after ")
+    assert last.endswith("2 of 2 are shown in at most 3 ops and 2 entries")
+
+
 def test_minutes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*COMPLEX, "--minutes", "0.005", "--jobs", "1") == 0
     assert "No difference found." in capsys.readouterr().out
@@ -155,6 +198,37 @@ def test_interrupted(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     out = capsys.readouterr().out
     assert "100 programs" in out
     assert "Interrupted." in out
+
+
+@pytest.mark.usefixtures("wrong")
+def test_interrupted_while_a_program_is_made_smaller(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(program: Program, fails: Any) -> Program:
+        for candidate in smaller(program):
+            if cost(candidate) < cost(program) and fails(candidate):
+                raise KeyboardInterrupt
+        raise AssertionError
+
+    monkeypatch.setattr(fuzzing, "shrink", interrupted)
+    assert run(*COMPLEX, "--jobs", "1") == 1
+    out = capsys.readouterr().out
+    assert "Interrupted." in out
+    assert "FOUND: program" in out
+    (saved,) = (folder / "fuzz-failures").iterdir()
+    assert any(step.op == "tanh" for step in load(saved)[0].steps)
+
+
+@pytest.mark.parametrize("options", [["--examples", "40"], ["--minutes", "0.02"]])
+def test_progress_on_a_terminal(
+    options: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert run(*COMPLEX, "--jobs", "1", *options) == 0
+    assert re.search(r"%\|.*\| \d+ programs, \d+/s, ops \d+/34, pairs", capsys.readouterr().err)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    assert run(*COMPLEX, "--jobs", "1", "--examples", "2") == 0
+    assert "pip install 'tinygrad-mlp[fuzz]'" in capsys.readouterr().err
 
 
 def test_workers_find_the_same(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,28 +1,33 @@
 """The package's own instruments: programs, oracles, checks, and whether they notice mistakes."""
 
 import contextlib
+import functools
 import io
 import json
 import math
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
+from itertools import count
 from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import ops, two_layer
 from tinygrad_mlp.testing import (
+    OPS,
     Plan,
     Program,
     Unavailable,
     check_op,
+    checks,
     fuzz,
     generate,
     gradcheck,
@@ -32,7 +37,6 @@ from tinygrad_mlp.testing import (
     shrink,
     strategies,
 )
-from tinygrad_mlp.testing.fuzzing import run_chunk
 from tinygrad_mlp.testing.generating import two_layer as two_layer_program
 from tinygrad_mlp.testing.mistakes import HARMLESS, SECOND_ORDER, broken, mistakes
 from tinygrad_mlp.testing.oracles import derivative, tape
@@ -40,6 +44,7 @@ from tinygrad_mlp.testing.programs import Leaf, Step, trace
 from tinygrad_mlp.testing.rounding import difference
 from tinygrad_mlp.testing.specs import MARGIN, SPECS
 
+STEPS = count()
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE", "quick") != "quick"
 
 MISTAKES = [(op, m) for op in ops.TABLE for m in mistakes(op) if (op, m) not in HARMLESS]
@@ -69,6 +74,40 @@ def test_programs_use_every_op_and_keep_from_kinks() -> None:
                 assert np.all(domain(*xs, *step.options.values()))
     assert seen == ops.TABLE.keys()
     assert MARGIN > 0
+
+
+def test_programs_share_broadcast_and_chain() -> None:
+    seen = set()
+    for seed in range(400):
+        program = generate(seed=seed)
+        traced = trace(program)
+        n = len(program.leaves)
+        uses = Counter(i for step in program.steps for i in step.inputs)
+        seen |= {"a leaf is shared" for i, k in uses.items() if i < n and k > 1}
+        seen |= {"a result is shared" for i, k in uses.items() if i >= n and k > 1}
+        seen |= {"several outputs" for _ in program.outputs[1:]}
+        seen |= {"mixed dtypes" for _ in list({x.dtype for x in program.leaves})[1:]}
+        for step in program.steps:
+            shapes = {traced.values[i].shape for i in step.inputs}
+            made_by = {program.steps[i - n].op for i in step.inputs if i >= n}
+            seen |= {"broadcast " + step.op for _ in list(shapes)[1:]}
+            seen |= {f"{step.op} of {op}" for op in made_by}
+    assert {
+        "a leaf is shared", "a result is shared", "several outputs", "mixed dtypes",
+        "broadcast add", "broadcast mul", "broadcast where", "broadcast matmul",
+        "matmul of matmul", "getitem of getitem", "sum of sum",
+    } <= seen  # fmt: skip
+
+
+def test_hypothesis_makes_programs_smaller() -> None:
+    def has_two(program: Program) -> bool:
+        return any(step.op == "matmul" and len(set(step.inputs)) == 2 for step in program.steps)
+
+    # Smaller by Hypothesis's own means, which do not know what a program is.
+    few = settings(max_examples=1000, database=None, derandomize=True, deadline=None)
+    found = find(strategies.programs(), has_two, settings=few)
+    assert len(found.steps) <= 2
+    assert found.size[1] <= 2
 
 
 @given(strategies.programs())
@@ -262,9 +301,18 @@ def test_gradgradcheck_finds_a_vjp_that_cannot_be_differentiated() -> None:
         gradgradcheck(lazy, [2.0])
 
 
-def test_gradcheck_at_a_kink() -> None:
-    with pytest.raises((ValueError, AssertionError), match="finite differences"):
-        gradcheck(lambda x: x.relu(), 0.0)
+@pytest.mark.parametrize("function", [lambda x: x.relu(), lambda x: 1 / x, lambda x: x.sqrt()])
+def test_gradcheck_at_a_kink_or_a_pole(function: Any) -> None:
+    with pytest.raises(ValueError, match="do not settle: .* choose inputs away from kinks"):
+        gradcheck(function, 0.0)
+
+
+def test_gradcheck_of_outputs_that_have_no_gradient() -> None:
+    assert gradcheck(lambda x: (x.sum(), x.argmax(), tg.ones(2)), [1.0, 2.0])
+    with pytest.raises(AssertionError, match=r"input 0\[1\] is 0.0, but .* 1"):
+        gradcheck(lambda x: x.detach().sum() + x[0] - x[0].detach(), [1.0, 2.0])
+    with pytest.raises(TypeError, match="must return Tensors, not float"):
+        gradcheck(lambda x: x.item(), 1.0)
 
 
 # Checks of ops.
@@ -297,11 +345,57 @@ def test_own_ops_that_are_wrong(op: Any, message: str) -> None:
         check_op(op)
 
 
+DOUBLE = tg.op(lambda x: 2 * x, lambda g: 2 * g, name="double")
+
+
+def wider(x: Any) -> Any:
+    return DOUBLE(x).double()
+
+
+wider.op = DOUBLE.op  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("op", "message"),
+    [
+        (tg.op(lambda x: x + next(STEPS), lambda g: g), "value: "),
+        (tg.op(lambda x, y: x.dot(y), lambda g: g, lambda g: g, broadcasts=True), "value: "),
+        (tg.op(lambda x: 2 * x, lambda g, x: np.multiply(g, 2, out=g)), "VJP: .* writes into"),
+        (tg.op(np.sin, lambda g, x: g * np.cos(np.asarray(x))), "second order: "),
+        (wider, "dtypes: float32 inputs, but a float64 output"),
+    ],
+)
+def test_each_check_of_an_op_can_fail(op: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_op(op)
+
+
+@pytest.mark.parametrize("op", ["exp", DOUBLE])
+def test_the_other_forms_of_an_op_are_checked(op: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def doubled(lib: Any, function: Any, arrays: Any) -> Any:
+        return [2 * d for d in checks.by_tape(lib, function, arrays)]
+
+    for form in ("compiled form", "formula"):
+        monkeypatch.setitem(checks.ROW_CHECKS, form, checks.by_other_form(doubled))
+        test: Any = functools.partial(checks.check_first, by=doubled)
+        monkeypatch.setitem(checks.FUNCTION_CHECKS, form, test)
+    with pytest.raises(AssertionError) as failed:
+        check_op(op)
+    lines = str(failed.value).splitlines()
+    assert [line.split(": ")[1] for line in lines] == ["compiled form", "formula"]
+
+
 def test_check_op_of_what_it_cannot_check() -> None:
     with pytest.raises(ValueError, match="'foo' is not an op"):
         check_op("foo")
     with pytest.raises(ValueError, match="give the inputs of a plain function"):
         check_op(lambda x: x)
+    with pytest.raises(
+        ValueError, match=r"none of the random inputs \(.*writes into its arguments"
+    ):
+        check_op(tg.op(lambda x: np.multiply(x, 2, out=x), lambda g: 2 * g))
+    with pytest.raises(ValueError, match="none is in its domain"):
+        check_op(tg.op(np.exp, lambda g, out: g * out, domain=lambda x: x > 9))
 
 
 # Mistakes.
@@ -321,29 +415,23 @@ def test_a_broken_copy_leaves_the_package_alone() -> None:
 
 
 @pytest.mark.parametrize(("op", "mistake"), CHECKED)
-def test_check_op_reports_every_mistake(op: str, mistake: str) -> None:
+def test_every_mistake_is_reported(op: str, mistake: str) -> None:
     with pytest.raises(AssertionError, match=op):
         check_op(op, library=broken(op, mistake))
-
-
-@pytest.mark.parametrize(("op", "mistake"), CHECKED)
-def test_the_fuzzer_reports_every_mistake(op: str, mistake: str) -> None:
-    order = 2 if (op, mistake) in SECOND_ORDER else 1
-    plan = Plan(ops=(op,) if order == 2 else Plan.ops, mistake=(op, mistake), order=order)
-    assert any(run_chunk(plan, start, 100)[1] for start in range(0, 600, 100))
+    second = (op, mistake) in SECOND_ORDER
+    plan = Plan(ops=(op,) if second else OPS, mistake=(op, mistake), order=1 + second)
+    report = fuzz(plan, 600)
+    assert report.shrunk is not None
+    assert plan.failure(report.shrunk) == report.text
+    steps, entries = report.shrunk.size
+    assert steps <= 3
+    # A matrix that is not its own transpose has four entries, or two where others may differ.
+    assert entries <= (4 if mistake.startswith("transpose") else 2)
 
 
 @pytest.mark.parametrize(("op", "mistake"), sorted(HARMLESS))
 def test_the_other_mistakes_change_nothing(op: str, mistake: str) -> None:
     check_op(op, library=broken(op, mistake), examples=5)
-
-
-def test_a_mistake_is_shown_in_the_smallest_program() -> None:
-    report = fuzz(Plan(mistake=("matmul", "transpose-x")))
-    assert report.shrunk is not None
-    steps, entries = report.shrunk.size
-    assert steps == 1
-    assert entries <= 2
 
 
 # Strategies.

@@ -193,21 +193,23 @@ def progress_bar(
     except ImportError:
         print("for a progress bar: pip install 'tinygrad-mlp[fuzz]'", file=sys.stderr)
         return lambda: None, None
-    form = "{percentage:3.0f}%|{bar:16}| {postfix}"
+    form = "{percentage:3.0f}%|{bar:16}| {desc}"
     bar = tqdm(total=1.0, bar_format=form, dynamic_ncols=True, leave=False, mininterval=0.2)
 
     def move(report: Report) -> None:
         done = report.coverage.programs / options.examples
         if options.minutes is not None:
             done = report.seconds / (60 * options.minutes)
-        bar.set_postfix_str(
+        bar.set_description_str(
             f"{report.coverage.programs} programs, {report.rate:.0f}/s, "
             f"{report.coverage.line(len(plan.ops))}",
             refresh=False,
         )
         bar.update(min(done, 1.0) - bar.n)
+        if done >= 1:
+            bar.refresh()
         if report.failure is not None:
-            bar.set_postfix_str(f"program {report.failure.example} fails; making it smaller …")
+            bar.set_description_str(f"program {report.failure.example} fails; making it smaller …")
 
     return bar.close, move
 

@@ -160,6 +160,9 @@ def generate(
         draw = Random(seed).random
         choose = lambda n: int(draw() * n)  # noqa: E731
     maker = Maker(choose, dtypes)
+    if choose(4) == 3:
+        # A few ops again and again, for chains of them.
+        ops = [maker.pick(ops) for _ in range(3)]
     for _ in range(choose(3)):
         part(lambda: maker.leaf(maker.shape()))
     single = len(ops) == 1 or most == 1
