@@ -160,13 +160,13 @@ def generate(
         draw = Random(seed).random
         choose = lambda n: int(draw() * n)  # noqa: E731
     maker = Maker(choose, dtypes)
-    if choose(4) == 3:
+    steps = 1 if len(ops) == 1 or most == 1 else 1 + choose(most)
+    if steps > 1 and choose(4) == 3:
         # A few ops again and again, for chains of them.
         ops = [maker.pick(ops) for _ in range(3)]
     for _ in range(choose(3)):
         part(lambda: maker.leaf(maker.shape()))
-    single = len(ops) == 1 or most == 1
-    for _ in range(1 + (0 if single else choose(most))):
+    for _ in range(steps):
         part(lambda: maker.grow(maker.pick(ops)))
     while not maker.steps:
         maker.grow(maker.pick(ops))
