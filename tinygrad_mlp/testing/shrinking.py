@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -142,7 +143,7 @@ def with_fewer_inputs(program: Program) -> Iterator[Program]:
 
 
 def with_smaller_shapes(program: Program) -> Iterator[Program]:
-    """A size everywhere at once, one axis of one leaf, an axis less."""
+    """A size everywhere at once, one axis of one leaf, two axes of two, an axis less."""
     leaves, steps, _ = program
     for size in sorted({k for leaf in leaves for k in leaf.shape if k > 1}, reverse=True):
         for to in range(1, size):
@@ -157,6 +158,12 @@ def with_smaller_shapes(program: Program) -> Iterator[Program]:
             before, after = leaf.shape[:a], leaf.shape[a + 1 :]
             for shape in (*((*before, to, *after) for to in range(1, size)), before + after):
                 yield with_leaf(program, i, resized(leaf, shape))
+    axes = [(i, a) for i, leaf in enumerate(leaves) for a, n in enumerate(leaf.shape) if n > 1]
+    for (i, a), (j, b) in combinations(axes, 2):
+        if i != j and leaves[i].shape[a] == leaves[j].shape[b]:
+            # Such as those that a product sums over.
+            one = with_leaf(program, i, shorter_axis(leaves[i], a))
+            yield with_leaf(one, j, shorter_axis(leaves[j], b))
     for a in range(max(len(leaf.shape) for leaf in leaves)):
         # Counted from the last one, as broadcasting does.
         fewer = tuple(
@@ -217,6 +224,10 @@ def resized(leaf: Leaf, shape: Shape) -> Leaf:
     n = math.prod(shape)
     values = leaf.values[:n]
     return leaf._replace(shape=shape, values=values + (1.0,) * (n - len(values)))
+
+
+def shorter_axis(leaf: Leaf, a: int) -> Leaf:
+    return resized(leaf, (*leaf.shape[:a], leaf.shape[a] - 1, *leaf.shape[a + 1 :]))
 
 
 def resized_step(step: Step, size: int, to: int) -> Step:
