@@ -7,7 +7,6 @@ given, its step. The graph of all that is what ``program`` makes a program of.
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,11 +15,12 @@ import numpy as np
 from numpy import ndarray
 
 from .arguments import as_array
+from .atomic import Change, carry_out
 from .functional import grad, gradients_of
-from .in_place import overwrite
+from .in_place import Values, changed, rewrite
 from .ops import Op
 from .program import Program, values_of
-from .tape import Node, enable_grad, is_tracing, leaf, record
+from .tape import Node, is_tracing, leaf, record, recording, run_with
 from .tensor import Tensor, wrap
 
 if TYPE_CHECKING:
@@ -93,7 +93,6 @@ class Compiled:
         self.reuse = reuse
         self.programs: dict[Any, Program] = {}
         self.latest: Program | None = None
-        self.lock = threading.RLock()
 
     @property
     def source(self) -> str:
@@ -112,17 +111,17 @@ class Compiled:
     def made(self, arrays: list[ndarray]) -> Program:
         """The program for arguments like these, from a trace if there is none yet."""
         signature = tuple((a.shape, a.dtype) for a in arrays)
-        with self.lock:
-            program = self.programs.get(signature)
-            if program is None:
-                nodes, results, form = trace(self.function, arrays, self.gradients)
-                names = argument_names(self.function, len(arrays))
-                lines, outputs = values_of(nodes, results, arrays, names)
-                titles = ["the value", *(f"∂/∂{name}" for name in names)] if self.gradients else []
-                program = Program(names, arrays, lines, outputs, form, self.reuse, titles)
-                self.programs[signature] = program
-            self.latest = program
-            return program
+        program = self.programs.get(signature)
+        if program is None:
+            nodes, results, form = run_with(TRACING, trace, self.function, arrays, self.gradients)
+            names = argument_names(self.function, len(arrays))
+            lines, outputs = values_of(nodes, results, arrays, names)
+            titles = ["the value", *(f"∂/∂{name}" for name in names)] if self.gradients else []
+            program = Program(names, arrays, lines, outputs, form, self.reuse, titles)
+            # Where several threads come first, each makes one, and one of those is kept.
+            program = self.programs.setdefault(signature, program)
+        self.latest = program
+        return program
 
 
 def given(args: tuple[Any, ...]) -> list[ndarray]:
@@ -150,6 +149,8 @@ def usable(names: list[str]) -> bool:
 
 # From a function to its graph.
 
+# With these, everything is recorded, and no value that depends on an argument can be asked for.
+TRACING = {recording: True, is_tracing: True}
 ARGUMENT = Op("argument", "x", np.positive)  # of a dtype that no gradient flows to
 
 
@@ -159,40 +160,25 @@ def trace(
     """The nodes of the arguments, what the program is to return, and in which form."""
     arguments = [argument(a) for a in arrays]
     nodes = nodes_of(arguments)
-    with Tracing():
-        result = function(*arguments)
-        require_unchanged(arguments, nodes)
-        results = list(result) if isinstance(result, (tuple, list)) else [result]
-        for r in results:
-            if not isinstance(r, Tensor):
-                raise TypeError(
-                    f"compile: the function must return Tensors, not {type(r).__name__}"
-                )
-        if not gradients:
-            single = isinstance(result, Tensor)
-            return nodes, results, "{}" if single else "(" + "{}, " * len(results) + ")"
-        if len(results) != 1 or results[0].numel() != 1:
-            raise ValueError(
-                "compile: for gradients the function must return one Tensor of one entry; "
-                "pass gradients=False for the outputs alone"
-            )
-        by = tuple(x for x in arguments if x.dtype.kind == "f")
-        found = iter(gradients_of(results[0], by, None, create_graph=True))
-        slopes = [next(found) if x.dtype.kind == "f" else None for x in arguments]
-        form = "{}, (" + "{}, " * len(slopes) + ")"
-        return nodes, results + slopes, form
-
-
-class Tracing(enable_grad):
-    """In it everything is recorded, and no value that depends on an argument can be asked for."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        self.token = is_tracing.set(True)
-
-    def __exit__(self, *exception: object) -> None:
-        is_tracing.reset(self.token)
-        super().__exit__(*exception)
+    result = function(*arguments)
+    require_unchanged(arguments, nodes)
+    results = list(result) if isinstance(result, (tuple, list)) else [result]
+    for r in results:
+        if not isinstance(r, Tensor):
+            raise TypeError(f"compile: the function must return Tensors, not {type(r).__name__}")
+    if not gradients:
+        single = isinstance(result, Tensor)
+        return nodes, results, "{}" if single else "(" + "{}, " * len(results) + ")"
+    if len(results) != 1 or results[0].numel() != 1:
+        raise ValueError(
+            "compile: for gradients the function must return one Tensor of one entry; "
+            "pass gradients=False for the outputs alone"
+        )
+    by = tuple(x for x in arguments if x.dtype.kind == "f")
+    found = iter(gradients_of(results[0], by, None, create_graph=True))
+    slopes = [next(found) if x.dtype.kind == "f" else None for x in arguments]
+    form = "{}, (" + "{}, " * len(slopes) + ")"
+    return nodes, results + slopes, form
 
 
 def argument(array: ndarray) -> Tensor:
@@ -217,13 +203,14 @@ class Parameter(NamedTuple):
     """A parameter before a step: what is kept of it as arrays, and places of two numbers."""
 
     tensor: Tensor
+    array: ndarray
     group: dict[str, Any]
     kept: dict[str, ndarray]
     rate: int  # of its learning rate among those that there are
     step: int  # of the number of this step
 
 
-class Change(NamedTuple):
+class Result(NamedTuple):
     """What a program returns for a parameter: its new value, then the arrays to keep."""
 
     place: int
@@ -241,12 +228,10 @@ class TrainingStep(Compiled):
         super().__init__(function, True, False)
         self.optimizer = optimizer
         self.rule = rule_of(optimizer)
-        self.changes: dict[Any, list[Change]] = {}
+        self.changes: dict[Any, list[Result]] = {}
 
     def __call__(self, *args: Any) -> Any:
-        arrays = given(args)
-        with self.lock:
-            return self.taken(arrays)
+        return self.taken(given(args))
 
     def taken(self, arrays: list[ndarray]) -> Any:
         """Take a step, and return the value it started from."""
@@ -266,8 +251,8 @@ class TrainingStep(Compiled):
                     have = state.get(p, {})
                     step = steps.setdefault(have.get("step", 0) + 1, len(steps))
                     kept = {k: v for k, v in have.items() if isinstance(v, ndarray)}
-                    parameters.append(Parameter(p, group, kept, rate, step))
-                    inputs += [p._array, *kept.values()]
+                    parameters.append(Parameter(p, p._array, group, kept, rate, step))
+                    inputs += [parameters[-1].array, *kept.values()]
         inputs += [np.array(float(n)) for n in (*rates, *steps)]
         signature = (
             tuple([(a.shape, a.dtype) for a in inputs]),
@@ -276,18 +261,23 @@ class TrainingStep(Compiled):
         )
         program = self.programs.get(signature)
         if program is None:
-            program = self.traced(arrays, inputs, parameters, len(rates), signature)
+            traced = self.traced
+            program = run_with(TRACING, traced, arrays, inputs, parameters, len(rates), signature)
         self.latest = program
         value, *results = program(inputs)
         found = iter(results)
-        for change in self.changes[signature]:
-            p = parameters[change.place].tensor
-            overwrite(p, np.asarray(next(found)))
-            new: dict[str, Any] = {k: np.asarray(next(found)) for k in change.kept}
-            if change.counts:
+        values: Values = {}
+        after = dict(state)
+        for result in self.changes[signature]:
+            p, array = parameters[result.place].tensor, parameters[result.place].array
+            rewrite(p, np.asarray(next(found)), values, array)
+            new: dict[str, Any] = {k: np.asarray(next(found)) for k in result.kept}
+            if result.counts:
                 new["step"] = state.get(p, {}).get("step", 0) + 1
-            state[p] = new
-        return value
+            after[p] = new
+        changes = [*changed(values), Change(self.optimizer, "state", state, after)]
+        # All of it or nothing; if another thread was faster, once more.
+        return value if carry_out(changes) else self.taken(arrays)
 
     def traced(
         self,
@@ -305,33 +295,32 @@ class TrainingStep(Compiled):
         given_names = [p.name or "" for p in mine]
         labels = [n if n.isidentifier() else f"p{i}" for i, n in enumerate(given_names)]
         nodes = nodes_of([*arguments, *mine])
-        with Tracing():
-            value = self.function(*arguments)
-            require_unchanged([*arguments, *mine], nodes)
-            if not isinstance(value, Tensor):
-                raise TypeError(
-                    f"compile: the function must return a Tensor, not {type(value).__name__}"
-                )
-            if value.numel() != 1:
-                raise ValueError(
-                    "compile: with an optimizer the function must return one Tensor of one entry, "
-                    f"not of shape {value.shape}"
-                )
-            results: list[Tensor | None] = [value]
-            titles = ["the value"]
-            changes = []
-            slopes = grad(value, mine, allow_unused=True)
-            for i, (p, g, have) in enumerate(zip(parameters, slopes, kept)):
-                if g is None:
-                    continue
-                options = {**p.group, "lr": numbers[p.rate]}
-                rows = {k: as_row(v) for k, v in have.items()}
-                t = numbers[rates + p.step]
-                new, keep = self.rule(options, as_row(p.tensor), as_row(g), rows, t)
-                names = [k for k in keep if k != "step"]
-                changes.append(Change(i, names, "step" in keep))
-                titles += [f"new {x}" for x in (labels[i], *(f"{labels[i]}_{k}" for k in names))]
-                results += [x.reshape(p.tensor.shape) for x in (new, *(keep[k] for k in names))]
+        value = self.function(*arguments)
+        require_unchanged([*arguments, *mine], nodes)
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"compile: the function must return a Tensor, not {type(value).__name__}"
+            )
+        if value.numel() != 1:
+            raise ValueError(
+                "compile: with an optimizer the function must return one Tensor of one entry, "
+                f"not of shape {value.shape}"
+            )
+        results: list[Tensor | None] = [value]
+        titles = ["the value"]
+        changes = []
+        slopes = grad(value, mine, allow_unused=True)
+        for i, (p, g, have) in enumerate(zip(parameters, slopes, kept)):
+            if g is None:
+                continue
+            options = {**p.group, "lr": numbers[p.rate]}
+            rows = {k: as_row(v) for k, v in have.items()}
+            t = numbers[rates + p.step]
+            new, keep = self.rule(options, as_row(p.tensor), as_row(g), rows, t)
+            names = [k for k in keep if k != "step"]
+            changes.append(Result(i, names, "step" in keep))
+            titles += [f"new {x}" for x in (labels[i], *(f"{labels[i]}_{k}" for k in names))]
+            results += [x.reshape(p.tensor.shape) for x in (new, *(keep[k] for k in names))]
         order = [*arguments]
         names = argument_names(self.function, len(arrays))
         for label, x, have in zip(labels, mine, kept):

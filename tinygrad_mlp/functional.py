@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .joining import stack
-from .tape import enable_grad, is_grad_enabled, is_tracing, release, walk
+from .tape import enable_grad, is_grad_enabled, is_tracing, recording, release, run_with, walk
 from .tensor import Tensor, accumulate, lift, root_of, seed, wrap
 
 Tensors = Tensor | tuple[Tensor, ...]
@@ -53,12 +53,13 @@ def grad(
             f"grad: the outputs do not depend on input {i}; "
             "pass allow_unused=True to get None for such an input"
         )
-    if not (create_graph if retain_graph is None else retain_graph):
-        release(passed)
-    gradients = [found.get(node) for node in wanted]
-    return tuple(
-        g if g is None or isinstance(g, Tensor) else wrap(np.asarray(g)) for g in gradients
+    gradients = tuple(
+        g if g is None or isinstance(g, Tensor) else wrap(np.asarray(g))
+        for g in map(found.get, wanted)
     )
+    retained = create_graph if retain_graph is None else retain_graph
+    # The release comes last: an interrupt after it would take the gradients along.
+    return gradients if retained or release(passed) else ()
 
 
 def gradients_into_leaves(
@@ -72,9 +73,8 @@ def gradients_into_leaves(
         raise RuntimeError("backward: a compiled program has no .grad; use grad()")
     start = seeds("backward", outputs, grad_outputs, create_graph, "grad_tensors")
     gradients, passed = walk(start, lift=lift if create_graph else None)
-    accumulate(gradients)
-    if not (create_graph if retain_graph is None else retain_graph):
-        release(passed)
+    retained = create_graph if retain_graph is None else retain_graph
+    accumulate(gradients, [] if retained else passed)
 
 
 def seeds(
@@ -287,8 +287,7 @@ def evaluated(
     primals = tuple(
         x.clone() if recorded and x.requires_grad else x.detach().requires_grad_() for x in tensors
     )
-    with enable_grad():
-        value = function(*primals)
+    value = run_with({recording: True}, function, *primals)
     outputs = as_tuple(value)
     for y in outputs:
         if not isinstance(y, Tensor):

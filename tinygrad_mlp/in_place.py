@@ -25,16 +25,16 @@ tensor([1., 1.])
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
-from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import ref
 
 import numpy as np
 from numpy import ndarray
 
 from . import ops
+from .atomic import Change, assign, carry_out
 from .grad_fn import of_index, shown
 from .ops import Op
 from .tape import Node, is_grad_enabled, tag_of
@@ -42,7 +42,8 @@ from .tape import Node, is_grad_enabled, tag_of
 if TYPE_CHECKING:
     from .tensor import Options, Tensor
 
-registry = Lock()  # held while a family forgets those that are dead
+# Arrays that Tensors have, and are to have instead.
+Values = dict["Tensor", tuple[ndarray, ndarray]]
 
 
 def in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor]:
@@ -73,24 +74,32 @@ def become(x: Tensor, result: Tensor) -> Tensor:
     views = lineage(x)
     base = views[-1]
     refuse_leaves(x, base)
-    family = x._family.living() if hasattr(x, "_family") else [x]
+    values: Values = {}
+    rewrite(x, result._array, values)
+    changes: list[Change] = []
     recorded = is_grad_enabled() and any(t._node is not None for t in (result, *views))
-    if not recorded or len(family) == 1:
-        overwrite(x, result._array)
+    if not recorded or len(values) == 1:
         if is_grad_enabled():
-            renew(x, result._node)
-        return x
-    whole = result
-    for view in views[:-1]:
-        whole = source_with(view, whole)
-    overwrite(x, result._array)
-    renew(base, (whole if x is base else shown(whole, "CopySlices"))._node)
-    # A view comes after what it is a view of, whose node it needs.
-    for view in sorted(family, key=lambda t: len(lineage(t))):
-        if lineage(view)[-1] is base is not view and not (view.is_leaf and view.requires_grad):
-            source, op, options = view._source
-            renew(view, shown(source.apply(op, *options), "AsStrided0")._node)
-    return x
+            changes = renewed(x, result._node)
+    else:
+        from .tensor import wrap
+
+        whole = result
+        for view in views[:-1]:
+            whole = source_with(view, whole)
+        # What each of them is to be, while those that there are stay as they are.
+        whole = whole if x is base else shown(whole, "CopySlices")
+        anew = {base: wrap(values[base][1], whole._node)}
+        changes = renewed(base, whole._node)
+        # A view comes after what it is a view of, whose node it needs.
+        for view in sorted(values, key=lambda t: len(lineage(t))):
+            if view.is_leaf and view.requires_grad:
+                anew[view] = wrap(values[view][1], view._node)
+            elif lineage(view)[-1] is base is not view:
+                source, op, options = view._source
+                anew[view] = shown(anew[source].apply(op, *options), "AsStrided0")
+                changes += renewed(view, anew[view]._node)
+    return settle(x, values, changes)
 
 
 def set_part(x: Tensor, index: Options, value: Tensor, number: bool) -> None:
@@ -104,30 +113,33 @@ def set_part(x: Tensor, index: Options, value: Tensor, number: bool) -> None:
         become(x, shown(with_part(x, index, value), name))
     else:
         refuse_leaves(x, lineage(x)[-1])
-        overwrite(x, array_with_part(x, index, value))
+        values: Values = {}
+        rewrite(x, array_with_part(x, index, value), values)
+        settle(x, values)
 
 
 def set_data(x: Tensor, value: Tensor) -> None:
     """x.data = value: x leaves its memory for that of the value."""
     if is_same_memory(x, value):
         return  # It is the end of x.data += 1.
-    move(x, value._array)
+    assign(*moved(x, value._array))
     related(x, value)
 
 
-def move(x: Tensor, array: ndarray) -> None:
-    """Give x an array of its own, which those who shared the old one do not see."""
+def moved(x: Tensor, array: ndarray) -> tuple[list[tuple[Any, str, Any]], list[tuple[Any, str]]]:
+    """What gives x an array of its own, which those who shared the old one do not see.
+
+    Attributes to set, and others to do without.
+    """
+    changes: list[tuple[Any, str, Any]] = [(x, "_array", array)]
     if hasattr(x, "_family"):
         views = [t for t in x._family.living() if hasattr(t, "_source") and t._source[0] is x]
         if views:
             stays = x.detach()
             stays._node = x._node
-            for view in views:
-                view._source = (stays, *view._source[1:])
-        del x._family
-    if hasattr(x, "_source"):
-        del x._source
-    x._array = array
+            changes += [(view, "_source", (stays, *view._source[1:])) for view in views]
+    gone = [(x, name) for name in ("_family", "_source") if hasattr(x, name)]
+    return changes, gone
 
 
 def refuse_leaves(*tensors: Tensor) -> None:
@@ -144,22 +156,18 @@ def refuse_leaves(*tensors: Tensor) -> None:
 class Family:
     """Those Tensors that PyTorch would keep in the same memory."""
 
-    __slots__ = ("full", "members")
+    __slots__ = ("members",)
 
     def __init__(self, first: Tensor) -> None:
-        self.members = [ref(first)]
-        self.full = 64
+        # The references to those that die leave by themselves.
+        self.members: dict[ref[Tensor], None] = {}
+        self.add(first)
 
-    def forget_the_dead(self) -> None:
-        with registry:
-            # One by one from the end, since another thread may be adding one there.
-            for i in range(len(self.members) - 1, -1, -1):
-                if self.members[i]() is None:
-                    del self.members[i]
-            self.full = 2 * len(self.members) + 64
+    def add(self, member: Tensor) -> None:
+        self.members[ref(member, self.members.pop)] = None
 
     def living(self) -> list[Tensor]:
-        found = (r() for r in tuple(self.members))
+        found = (r() for r in self.members.copy())
         return [t for t in found if t is not None and getattr(t, "_family", None) is self]
 
 
@@ -171,9 +179,7 @@ def related(made: Tensor, x: Tensor, op: Op | None = None, *options: Any) -> Ten
         except AttributeError:
             family = x._family = Family(x)
         made._family = family
-        family.members.append(ref(made))
-        if len(family.members) > family.full:
-            family.forget_the_dead()
+        family.add(made)
         if op is not None:
             made._source = (x, op, options)
     return made
@@ -214,26 +220,45 @@ def is_expanded(array: ndarray) -> bool:
 # Their values.
 
 
-def overwrite(x: Tensor, array: ndarray) -> None:
-    """Give x other values, and with it the others of its family."""
-    family = x._family.living() if hasattr(x, "_family") else [x]
-    if len(family) == 1:
+def rewrite(x: Tensor, array: ndarray, values: Values, old: ndarray | None = None) -> None:
+    """Put other values for x, and with it for the others of its family, into ``values``.
+
+    ``old`` is the array that they were computed from, if it may be another one by now.
+    """
+    family = x._family.living() if hasattr(x, "_family") else []
+    if len(family) <= 1:
         # As a copy where it is a view, of other memory or of a single entry expanded.
-        x._array = array if array.base is None else array.copy()
+        array = np.asarray(array)
+        old = x._array if old is None else old
+        values[x] = (old, array if array.base is None else array.copy())
         return
-    if is_expanded(x._array):
+    # By those that are in values already.
+    have = {t: values[t][1] if t in values else t._array for t in family}
+    if is_expanded(have[x]):
         raise RuntimeError(
             "in place: entries of an expanded Tensor are the same in several places; clone() it"
         )
-    old = owner(x._array)
-    new = old.ravel("K").copy()
-    start = address(old)
-    moved = [
-        ndarray(t.shape, t.dtype, new, address(t._array) - start, t._array.strides) for t in family
-    ]
-    moved[[t is x for t in family].index(True)][...] = array
-    for t, its in zip(family, moved, strict=True):
-        t._array = its
+    whole = owner(have[x])
+    new = whole.ravel("K").copy()
+    start = address(whole)
+    for t, its in have.items():
+        moved = ndarray(t.shape, t.dtype, new, address(its) - start, its.strides)
+        if t is x:
+            moved[...] = array
+        values[t] = (t._array if old is None or t is not x else old, moved)
+
+
+def settle(x: Tensor, values: Values, changes: Sequence[Change] = ()) -> Tensor:
+    """x, after Tensors were given these values and what else is to change was: all or nothing."""
+    return x if carry_out([*changed(values), *changes]) else interfered()
+
+
+def changed(values: Values) -> list[Change]:
+    return [Change(t, "_array", *arrays) for t, arrays in values.items()]
+
+
+def interfered() -> NoReturn:
+    raise RuntimeError("in place: another thread has changed this Tensor in the meantime")
 
 
 def array_with_part(x: Tensor, index: Options, value: Tensor) -> ndarray:
@@ -279,11 +304,13 @@ def source_with(view: Tensor, value: Tensor) -> Tensor:
     return back
 
 
-def renew(x: Tensor, node: Node | None) -> None:
-    """Put a Tensor at another place on the tape, or off it."""
-    old, x._node = x._node, node
+def renewed(x: Tensor, node: Node | None) -> list[Change]:
+    """What puts a Tensor at another place on the tape, or off it."""
+    old = x._node
+    changes = [Change(x, "_node", old, node)]
     if old is not None and old.tag is not None and old.tag.retains_grad:
         # As in PyTorch, it is the gradient of the value it has now that it retains.
-        old.tag.retains_grad = False
+        changes.append(Change(old.tag, "retains_grad", True, False))
         if node is not None:
-            tag_of(node).retains_grad = True
+            changes.append(Change(tag_of(node), "retains_grad", tag_of(node).retains_grad, True))
+    return changes

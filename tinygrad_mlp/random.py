@@ -10,11 +10,14 @@ from __future__ import annotations
 import math
 import operator
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ContextDecorator
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from .atomic import swap
 
 __all__ = ["Generator", "default_generator", "manual_seed"]
 
@@ -32,8 +35,8 @@ class Generator:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.manual_seed(67280421310721)
+        self._alone = _one_at_a_time()
+        self._stream = _Stream(67280421310721)
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream that belongs to ``seed`` and return the generator itself.
@@ -48,11 +51,7 @@ class Generator:
         seed = operator.index(seed)
         if not -(2**63) <= seed < 2**64:
             raise ValueError(f"manual_seed: {seed} is not between -2**63 and 2**64 - 1")
-        with self._lock:
-            self._seed = seed % 2**64
-            # Importing numpy.random is slow, so the engine waits for the first draw.
-            self._engine: np.random.RandomState | None = None
-            self._kept: float | None = None
+        self._set(_Stream(seed % 2**64))
         return self
 
     def initial_seed(self) -> int:
@@ -61,7 +60,7 @@ class Generator:
         >>> Generator().manual_seed(7).initial_seed()
         7
         """
-        return self._seed
+        return self._stream.seed
 
     def get_state(self) -> NDArray[np.uint64]:
         """A snapshot for `set_state`: a new uint64 array of shape (627,), its layout private.
@@ -72,11 +71,8 @@ class Generator:
         >>> bool((generator.set_state(state).normal((3,), "float32") == first).all())
         True
         """
-        with self._lock:
-            engine: Any = self._started().get_state(legacy=False)["state"]
-            kept = np.float64(math.nan if self._kept is None else self._kept)
-            head = [self._seed, engine["pos"], kept.view(np.uint64)]
-            return np.array([*head, *engine["key"]], np.uint64)
+        found: NDArray[np.uint64] = self._draw(_Stream.state)
+        return found
 
     def set_state(self, state: NDArray[np.uint64]) -> Generator:
         """Go back to a snapshot that `get_state` took and return the generator itself.
@@ -89,11 +85,8 @@ class Generator:
         state = np.array(state)
         if state.shape != (627,) or state.dtype != np.uint64 or state[1] > 624:
             raise ValueError("set_state: pass the uint64 array of shape (627,) from get_state")
-        seed, position, kept, key = state[0], state[1], state[2].view(np.float64), state[3:]
-        with self._lock:
-            self._seed = int(seed)
-            self._started().set_state(("MT19937", key.astype(np.uint32), int(position), 0, 0.0))
-            self._kept = None if np.isnan(kept) else float(kept)
+        kept = float(state[2].view(np.float64))
+        self._set(_Stream(int(state[0]), state, 0, None if math.isnan(kept) else kept))
         return self
 
     def uniform(self, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
@@ -107,8 +100,7 @@ class Generator:
         array([[0.970053  , 0.70781986]])
         """
         out = _new("uniform", shape, dtype)
-        with self._lock:
-            self._fill(out.reshape(-1))
+        self._draw(_Stream.fill, out.reshape(-1))
         return out
 
     def normal(self, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
@@ -124,15 +116,12 @@ class Generator:
         """
         out = _new("normal", shape, dtype)
         flat = out.reshape(-1)
-        # The zeros added below are PyTorch's mean, which turns a -0.0 into 0.0.
-        with self._lock:
-            if out.size < 16:
-                flat[:] = [self._next_normal() + 0 for _ in range(out.size)]
-                return out
-            self._fill(flat)
-            rest = out.size % 16
-            last = np.empty(16 if rest else 0, out.dtype)
-            self._fill(last)
+        if out.size < 16:
+            flat[:] = self._draw(_Stream.normals, out.size)
+            return out
+        rest = out.size % 16
+        last = np.empty(16 if rest else 0, out.dtype)
+        self._draw(_Stream.fill, flat, last)
         for block in _blocks(flat[: out.size - rest]):
             block[:] = _box_muller(block)
         if rest:
@@ -187,9 +176,7 @@ class Generator:
             raise ValueError(f"randint: shape {shape} has a negative size; sizes are 0 or more")
         # As PyTorch: one 32-bit word each, or for wider ranges two.
         bits = 32 if high - low < 2**28 else 64
-        word: Any = f"u{bits // 8}"
-        with self._lock:
-            words = self._started().randint(0, 2**bits, shape, word)
+        words = self._draw(_Stream.words_of, shape, bits)
         drawn = np.asarray(words, np.uint64) % np.uint64(high - low)
         return np.asarray(drawn.astype(np.int64) + np.int64(low))
 
@@ -204,35 +191,113 @@ class Generator:
         n = operator.index(n)
         if n < 0:
             raise ValueError(f"randperm: n is 0 or more, not {n}")
-        with self._lock:
-            words = self._started().randint(0, 2**32, max(n - 1, 0), "u4").tolist()
+        words = self._draw(_Stream.words_of, max(n - 1, 0), 32).tolist()
         order = list(range(n))
         for i, word in enumerate(words):
             j = i + word % (n - i)
             order[i], order[j] = order[j], order[i]
         return np.array(order, np.int64)
 
-    def _started(self) -> np.random.RandomState:
-        if self._engine is None:
-            self._engine = np.random.RandomState(self._seed % 2**32)
-        return self._engine
+    def _set(self, stream: _Stream) -> None:
+        self._alone(setattr, self, "_stream", stream)
 
-    def _fill(self, flat: Array) -> None:
-        bits = np.finfo(flat.dtype).nmant + 1
-        word: Any = f"u{flat.itemsize}"
-        for block in _blocks(flat):
-            words = self._started().randint(0, 2 ** (8 * flat.itemsize), block.size, word)
-            block[:] = (words & (2**bits - 1)) * 2.0**-bits
+    def _draw(self, draw: Callable[..., Any], *args: Any) -> Any:
+        return self._alone(self._drawn, draw, *args)
 
-    def _next_normal(self) -> float:
-        if self._kept is not None:
-            value, self._kept = self._kept, None
+    def _drawn(self, draw: Callable[..., Any], *args: Any) -> Any:
+        now = self._stream
+        ahead = now.moving()
+        # Should the draw fail, this is where the stream still is, without the engine that moves.
+        self._stream = stays = now.still()
+        result = draw(ahead, *args)
+        # The move comes last: an interrupt after it would take the numbers along.
+        return result if swap([self], ["_stream"], [stays], [ahead]) else None
+
+
+def _one_at_a_time() -> Callable[..., Any]:
+    """A function that calls another, while no other thread calls one through it.
+
+    No line of this module stands between taking the lock and giving it back: contextlib does both
+    around the call, so that no interrupt can leave it locked.
+    """
+    lock = threading.Lock()
+    ends = {"__enter__": lock.acquire, "__exit__": lock.__exit__}
+    alone: Any = type("alone", (ContextDecorator,), ends)()
+    call: Callable[..., Any] = alone(lambda function, *args: function(*args))
+    return call
+
+
+class _Stream:
+    """A place in the stream of a seed: where it began, and how many 32-bit words have gone by."""
+
+    def __init__(
+        self,
+        seed: int,
+        origin: NDArray[np.uint64] | None = None,
+        words: int = 0,
+        kept: float | None = None,
+        engine: np.random.RandomState | None = None,
+    ) -> None:
+        self.seed = seed
+        self.origin = origin  # a state to begin with in place of the seed's
+        self.words = words
+        self.kept = kept  # a normal number that was made together with another one
+        # Importing numpy.random is slow, so the engine waits for the first draw.
+        self.engine = engine
+
+    def moving(self) -> _Stream:
+        """The same, with an engine that is there."""
+        engine = self.engine
+        if engine is None:
+            engine = np.random.RandomState(self.seed % 2**32)
+            if self.origin is not None:
+                key = self.origin[3:].astype(np.uint32)
+                engine.set_state(("MT19937", key, int(self.origin[1]), 0, 0.0))
+            for start in range(0, self.words, 2**20):
+                engine.bytes(4 * min(2**20, self.words - start))
+        return _Stream(self.seed, self.origin, self.words, self.kept, engine)
+
+    def still(self) -> _Stream:
+        """The same, without the engine."""
+        return _Stream(self.seed, self.origin, self.words, self.kept)
+
+    def state(self) -> NDArray[np.uint64]:
+        assert self.engine is not None
+        engine: Any = self.engine.get_state(legacy=False)["state"]
+        kept = np.float64(math.nan if self.kept is None else self.kept)
+        head = [self.seed, engine["pos"], kept.view(np.uint64)]
+        return np.array([*head, *engine["key"]], np.uint64)
+
+    def fill(self, *arrays: Array) -> None:
+        """Uniform numbers into flat arrays."""
+        for flat in arrays:
+            bits = np.finfo(flat.dtype).nmant + 1
+            for block in _blocks(flat):
+                words = self.words_of(block.size, 8 * flat.itemsize)
+                block[:] = (words & (2**bits - 1)) * 2.0**-bits
+
+    def words_of(self, shape: int | tuple[int, ...], bits: int) -> Array:
+        """Whole numbers of so many bits, 32 or 64."""
+        assert self.engine is not None
+        word: Any = f"u{bits // 8}"
+        drawn: Array = self.engine.randint(0, 2**bits, shape, word)
+        self.words += drawn.size * (bits // 32)
+        return drawn
+
+    def normals(self, n: int) -> list[float]:
+        """Normal numbers, one by one."""
+        # The zeros added are PyTorch's mean, which turns a -0.0 into 0.0.
+        return [self.normal() + 0 for _ in range(n)]
+
+    def normal(self) -> float:
+        if self.kept is not None:
+            value, self.kept = self.kept, None
             return value
         pair = np.empty(2)
-        self._fill(pair)
+        self.fill(pair)
         u1, u2 = pair.tolist()
         radius, angle = math.sqrt(-2 * math.log1p(-u2)), 2 * math.pi * u1
-        self._kept = radius * math.sin(angle)
+        self.kept = radius * math.sin(angle)
         return radius * math.cos(angle)
 
 

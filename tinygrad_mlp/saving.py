@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from hashlib import sha256
 from math import prod
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import numpy as np
@@ -176,20 +176,22 @@ def digest(header: dict[str, Any], tree: str, chunks: list[Any]) -> str:
 def replace_file(path: Path, chunks: list[Any]) -> None:
     """Write a file such that at each moment either the old one is there or the new one."""
     # In the same folder, since a move between file systems is not one step.
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    part = path.with_name(f".{path.name}.{token_hex(8)}.part")
+    file = None
     try:
-        with open(handle, "wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp lets only the owner read it; open() would have given what the umask leaves.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
-        os.replace(name, path)
+        file = open(part, "xb")  # noqa: SIM115 (an interrupt can miss the end of a with)
+        for chunk in chunks:
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+        file.close()
+        if path.exists():
+            os.chmod(part, path.stat().st_mode & 0o777)
+        os.replace(part, path)
     except BaseException:
-        os.unlink(name)
+        if file is not None:
+            file.close()
+        part.unlink(missing_ok=True)
         raise
     if os.name == "posix":
         folder = os.open(path.parent, os.O_RDONLY)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ContextDecorator
-from contextvars import ContextVar, Token
+from contextvars import ContextVar, copy_context
 from heapq import heapify, heappop, heappush
 from itertools import count
 from operator import attrgetter
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from numpy import ndarray
 
+from .atomic import swap
 from .ops import Op, Shape, Value
 
 next_position = count().__next__
@@ -113,6 +114,23 @@ is_grad_enabled = recording.get
 # comparison is part of the formula or of the program.
 is_tracing = ContextVar("is_tracing", default=False)
 
+# What ``recording`` was before each of the contexts below that this thread or task is inside of:
+# before the latest, and the earlier ones in the same form. Threads may share such a context.
+Modes = tuple[bool, Any] | None
+entered: ContextVar[Modes] = ContextVar("entered", default=None)
+
+
+def run_with(modes: dict[ContextVar[bool], bool], function: Callable[..., Any], *args: Any) -> Any:
+    """What a function returns while context variables have these values.
+
+    However it ends, they are then as before: an interrupt can come between a with statement and
+    what is to happen at its end, but not here.
+    """
+    context = copy_context()
+    for variable, value in modes.items():
+        context.run(variable.set, value)
+    return context.run(function, *args)
+
 
 class set_grad_enabled(ContextDecorator):
     """A context or a decorator in which ops are recorded, or not; per thread and asyncio task.
@@ -126,11 +144,6 @@ class set_grad_enabled(ContextDecorator):
 
     def __init__(self, mode: bool) -> None:
         self.mode = bool(mode)
-        self.tokens: list[Token[bool]] = []
-
-    def _recreate_cm(self) -> set_grad_enabled:
-        # A decorated function may run in several threads at once: each call has its own tokens.
-        return set_grad_enabled(self.mode)
 
     def __enter__(self) -> None:
         if is_tracing.get() and not self.mode:
@@ -138,10 +151,13 @@ class set_grad_enabled(ContextDecorator):
                 "no_grad: while a function is compiled everything has to be recorded; "
                 "use detach() for values that no gradient shall flow through"
             )
-        self.tokens.append(recording.set(self.mode))
+        entered.set((recording.get(), entered.get()))
+        recording.set(self.mode)
 
     def __exit__(self, *exception: object) -> None:
-        recording.reset(self.tokens.pop())
+        if (modes := entered.get()) is not None:
+            recording.set(modes[0])
+            entered.set(modes[1])
 
 
 class NoParameters(set_grad_enabled):
@@ -194,8 +210,9 @@ def walk(
     saved array back on the tape as a Tensor, the VJPs run on Tensors and record in their turn.
     """
     if lift is not None and not is_grad_enabled():
-        with enable_grad():
-            return walk(cotangents, keep, lift)
+        found: tuple[dict[Node, Value], list[Node]]
+        found = run_with({recording: True}, walk, cotangents, keep, lift)
+        return found
     between = wanted = None
     if keep is not None:
         between = passages(keep, cotangents)
@@ -298,7 +315,16 @@ def lifted(node: Node, i: int, arguments: tuple[Any, ...], lift: Lift) -> tuple[
     )
 
 
-def release(nodes: list[Node]) -> None:
-    """Let go of what these nodes saved and of where they came from."""
-    for node in nodes:
-        node.inputs = node.edges = None
+edges_of = attrgetter("edges")
+inputs_of = attrgetter("inputs")
+
+
+def saved_by(nodes: list[Node]) -> list[Any]:
+    """What these nodes saved and where they came from: all their edges, then all their inputs."""
+    return [*map(edges_of, nodes), *map(inputs_of, nodes)]
+
+
+def release(nodes: list[Node]) -> bool:
+    """Let go of what these nodes saved and of where they came from; returns True."""
+    names = ["edges"] * len(nodes) + ["inputs"] * len(nodes)
+    return swap(nodes * 2, names, saved_by(nodes), [None] * len(names)) or True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
-from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,16 +25,18 @@ from .arguments import (
     require_entries,
     wider,
 )
+from .atomic import swap
 from .devices import is_device, require_cpu
 from .grad_fn import GradFn, grad_fn, name_of, shown
 from .in_place import (
     Family,
+    Values,
     become,
     in_place,
     is_part_of,
     is_same_memory,
-    overwrite,
     related,
+    rewrite,
     set_data,
     set_part,
 )
@@ -43,16 +44,16 @@ from .names import Names
 from .ops import Op, Shape
 from .printing import format_tensor
 from .tape import (
+    RELEASED,
     Constant,
     Edges,
     Node,
-    Tag,
     is_grad_enabled,
     is_tracing,
     leaf,
     new,
     record,
-    release,
+    saved_by,
     tag_of,
     walk,
 )
@@ -65,9 +66,6 @@ AxisLike = int | Sequence[int] | None
 REAL = frozenset({
     ops.div, ops.exp, ops.log, ops.log1p, ops.sqrt, ops.sin, ops.cos, ops.tanh, ops.sigmoid,
 })  # fmt: skip
-
-# Held while gradients are added to .grad, which threads that share leaves may do at once.
-commit = Lock()
 
 
 # From an op to the function of Tensors that computes it and records it. ``apply`` is the general
@@ -395,9 +393,8 @@ class Tensor(Names):
         root = root_of(self, "backward")
         start = {root: seed(self, gradient, create_graph, "backward")}
         gradients, passed = walk(start, lift=lift if create_graph else None)
-        accumulate(gradients)
-        if not (create_graph if retain_graph is None else retain_graph):
-            release(passed)
+        retained = create_graph if retain_graph is None else retain_graph
+        accumulate(gradients, [] if retained else passed)
 
     # Out of the tape.
 
@@ -1206,34 +1203,54 @@ def seed(output: Tensor, gradient: Any, create_graph: bool, caller: str) -> Any:
     return gradient if create_graph else gradient._array
 
 
-def accumulate(gradients: dict[Node, Any]) -> None:
-    """Add these to ``.grad`` of their nodes: all of them or, if anything fails, none."""
-    totals: list[tuple[Tag, Tensor]] = []
-    arrays: dict[Tensor, ndarray] = {}
-    with commit:
-        for node, g in gradients.items():
-            tag = node.tag
-            assert tag is not None  # as it is a leaf, or retains its gradient
-            have = tag.grad
-            if have is None:
-                if type(g) is Tensor:
-                    total = wrap(g._array.copy(), g._node)  # two leaves may get the same g
-                elif type(g) is ndarray and 0 not in g.strides:
-                    total = wrap(g)
-                else:
-                    total = wrap(np.array(g))
-                totals.append((tag, total))
-            elif type(g) is Tensor:
-                totals.append((tag, have + g))
-            elif have._node is not None:
-                totals.append((tag, wrap(np.asarray(have._array + g))))
+def accumulate(gradients: dict[Node, Any], released: list[Node]) -> None:
+    """Add to ``.grad`` of some nodes and release others: all or, if anything fails, nothing."""
+    while not swap(*accumulated(gradients, released)):
+        continue  # another thread was faster
+
+
+def accumulated(
+    gradients: dict[Node, Any], released: list[Node]
+) -> tuple[list[Any], list[str], list[Any], list[Any]]:
+    """What ``accumulate`` changes, as ``swap`` takes it."""
+    objects: list[Any] = released * 2
+    old: list[Any] = saved_by(released)
+    new: list[Any] = [None] * len(old)
+    if None in old:
+        # Another thread has been through it since this one walked it.
+        node = released[old.index(None) % len(released)]
+        raise RuntimeError(RELEASED.format(node.op and node.op.name))
+    names = ["edges"] * len(released) + ["inputs"] * len(released)
+    values: Values = {}
+    for node, g in gradients.items():
+        tag = node.tag
+        assert tag is not None  # as it is a leaf, or retains its gradient
+        have = total = tag.grad
+        if have is None:
+            if type(g) is Tensor:
+                total = wrap(g._array.copy(), g._node)  # two leaves may get the same g
+            elif type(g) is ndarray and 0 not in g.strides:
+                total = wrap(g)
             else:
-                # As in PyTorch, .grad stays the same Tensor.
-                arrays[have] = np.asarray(arrays.get(have, have._array) + g)
-        for tag, total in totals:
-            tag.grad = total
-        for total, array in arrays.items():
-            overwrite(total, array)
+                total = wrap(np.array(g))
+        elif type(g) is Tensor:
+            total = have + g
+        elif have._node is not None:
+            total = wrap(np.asarray(have._array + g))
+        else:
+            # As in PyTorch, .grad stays the same Tensor.
+            now = values[have][1] if have in values else have._array
+            rewrite(have, np.asarray(now + g), values)
+        objects.append(tag)
+        old.append(have)
+        new.append(total)
+    names += ["grad"] * len(gradients)
+    for have, (array, total) in values.items():
+        objects.append(have)
+        names.append("_array")
+        old.append(array)
+        new.append(total)
+    return objects, names, old, new
 
 
 # Agreement between the inputs of an op.

@@ -19,9 +19,9 @@ from numpy.typing import DTypeLike
 
 from ..absent import absent
 from ..arguments import FLOAT, as_dtype, as_shape
-from ..in_place import become, move
+from ..atomic import assign, carry_out
+from ..in_place import Values, changed, moved, rewrite
 from ..random import default_generator
-from ..tape import no_grad
 from ..tensor import Tensor, mark_parameter, wrap
 from . import functional
 
@@ -374,13 +374,16 @@ class Module:
         target = as_dtype(dtype)
         if target.kind != "f":
             raise TypeError(f"to: a Module has a float dtype, not {target}")
-        for tensor in (*self.parameters(), *self.buffers()):
+        new: list[tuple[Any, str, Any]] = []
+        gone: list[tuple[Any, str]] = []
+        for tensor in dict.fromkeys((*self.parameters(), *self.buffers())):
             if tensor.dtype.kind == "f":
-                gradient = tensor.grad
-                tensor.grad = None
-                move(tensor, tensor._array.astype(target))
-                if gradient is not None:
-                    tensor.grad = gradient.detach().to(target)
+                set_anew, unset = moved(tensor, tensor._array.astype(target))
+                new += set_anew
+                gone += unset
+                if tensor.grad is not None and tensor._node is not None:
+                    new.append((tensor._node.tag, "grad", tensor.grad.detach().to(target)))
+        assign(new, gone)
         return self
 
     def float(self) -> Module:
@@ -706,9 +709,11 @@ def loaded(value: Any) -> ndarray:
 
 def replace(new: list[tuple[Tensor, ndarray]]) -> None:
     """Give Tensors new values, of their shapes."""
-    with no_grad():
-        for tensor, array in new:
-            become(tensor, wrap(array).to(tensor.dtype))
+    values: Values = {}
+    for tensor, array in new:
+        rewrite(tensor, array.astype(tensor.dtype, copy=False), values)
+    if not carry_out(changed(values)):
+        replace(new)  # another thread was faster
 
 
 def zero_grad(parameter: Tensor, set_to_none: bool) -> None:

@@ -19,9 +19,10 @@ import numpy as np
 from numpy import ndarray
 
 from ..absent import absent
-from ..in_place import overwrite
+from ..atomic import Change, assign, carry_out, swap
+from ..in_place import Values, changed, rewrite
 from ..nn import loaded, zero_grad
-from ..tape import enable_grad
+from ..tape import recording, run_with
 from ..tensor import Tensor, wrap
 from . import lr_scheduler
 
@@ -64,6 +65,8 @@ class Optimizer:
     def __init__(self, params: Iterable[Any], defaults: Mapping[str, Any]) -> None:
         self.defaults = dict(defaults)
         self.state: dict[Tensor, State] = {}
+        # What the state was before the latest step, whose arrays the next one may write into.
+        self._spare: dict[Tensor, State] | None = None
         self.param_groups: list[Group] = []
         if isinstance(params, Tensor):
             raise TypeError(f"{self}: params is a list of Tensors, not one")
@@ -125,22 +128,35 @@ class Optimizer:
                 zero_grad(p, set_to_none)
 
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
-        """Change each parameter that has a gradient; ``closure``, if given, computes the loss."""
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
+        """Change each parameter that has a gradient; ``closure``, if given, computes the loss.
+
+        All of them change, and what is kept of each, or if anything raises nothing does.
+        """
+        loss = None if closure is None else run_with({recording: True}, closure)
+        return self._change(loss)
+
+    def _change(self, loss: Tensor | None) -> Tensor | None:
+        before, spare = self.state, self._spare
+        if spare is None or not swap([self], ["_spare"], [spare], [None]):
+            spare = {}
+        state = dict(before)
+        values: Values = {}
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is not None:
-                    kept = self.state.setdefault(p, {})
-                    overwrite(p, self.updated(group, p._array, p.grad._array, kept))
-        return loss
+                if (grad := p.grad) is not None:
+                    old, array = values.get(p, (p._array, p._array))
+                    kept = state[p] = dict(before.get(p, {}))
+                    new = self.updated(group, array, grad._array, kept, spare.get(p, {}))
+                    rewrite(p, new, values, old)
+        kept_too = [Change(self, "state", before, state), Change(self, "_spare", None, before)]
+        # If another thread was faster, once more.
+        return loss if carry_out([*changed(values), *kept_too]) else self._change(loss)
 
-    def updated(self, group: Group, p: ndarray, g: ndarray, state: State) -> ndarray:
+    def updated(self, group: Group, p: ndarray, g: ndarray, state: State, spare: State) -> ndarray:
         """The new value of a parameter, from its value and gradient, which a tape may hold.
 
-        What there is in ``state`` is the optimiser's own, and is changed in place.
+        What is to be kept is put into ``state``. Its arrays are not written into, for the step may
+        yet fail, but those of ``spare`` may be: they are like them and no longer needed.
         """
         raise NotImplementedError
 
@@ -192,9 +208,8 @@ class Optimizer:
                 given = states.get(place, states.get(str(place)))
                 if given is not None:
                     new_state[p] = self.fitting(p, place, given)
-        for mine, group in zip(self.param_groups, new_groups):
-            mine.update(group)
-        self.state = new_state
+        groups = [{**mine, **group} for mine, group in zip(self.param_groups, new_groups)]
+        assign([(self, "param_groups", groups), (self, "state", new_state), (self, "_spare", None)])
 
     def fitting(self, p: Tensor, place: int, given: Mapping[str, Any]) -> State:
         """The state of one parameter, from a state_dict, where it fits."""
@@ -255,7 +270,7 @@ class SGD(Optimizer):
         plain = not group["nesterov"] or (momentum > 0 and dampening == 0)
         require(self, group, "nesterov", plain, "takes a momentum and no dampening")
 
-    def updated(self, group: Group, p: ndarray, g: ndarray, state: State) -> ndarray:
+    def updated(self, group: Group, p: ndarray, g: ndarray, state: State, spare: State) -> ndarray:
         """One step of one parameter."""
         if group["maximize"]:
             g = -g
@@ -265,10 +280,11 @@ class SGD(Optimizer):
         if momentum:
             v = state.get("momentum_buffer")
             if v is None:
-                v = state["momentum_buffer"] = np.array(g)
+                v = np.array(g)
             else:
-                v *= momentum
+                v = np.multiply(v, momentum, spare_of(spare, "momentum_buffer", v))
                 v += (1 - group["dampening"]) * g if group["dampening"] else g
+            state["momentum_buffer"] = v
             g = g + momentum * v if group["nesterov"] else v
         out = np.empty_like(p)
         np.multiply(g, -group["lr"], out)
@@ -318,7 +334,7 @@ class Adam(Optimizer):
         within = len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
         require(self, group, "betas", within, "are two numbers, from 0 to less than 1")
 
-    def updated(self, group: Group, p: ndarray, g: ndarray, state: State) -> ndarray:
+    def updated(self, group: Group, p: ndarray, g: ndarray, state: State, spare: State) -> ndarray:
         """One step of one parameter."""
         (b1, b2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
         if group["maximize"]:
@@ -334,14 +350,16 @@ class Adam(Optimizer):
         out = np.empty_like(p)  # for each term in turn, and in the end for the result
         np.subtract(g, m, out)
         out *= 1 - b1
-        m += out
-        v *= b2
+        m = state["exp_avg"] = np.add(m, out, spare_of(spare, "exp_avg", m))
+        v = state["exp_avg_sq"] = np.multiply(v, b2, spare_of(spare, "exp_avg_sq", v))
         np.multiply(g, g, out)
         out *= 1 - b2
         v += out
         if group["amsgrad"]:
-            largest = state.setdefault("max_exp_avg_sq", np.zeros_like(v))
-            v = np.maximum(largest, v, out=largest)
+            largest = state.get("max_exp_avg_sq")
+            largest = np.zeros_like(v) if largest is None else largest
+            v = np.maximum(largest, v, out=spare_of(spare, "max_exp_avg_sq", v))
+            state["max_exp_avg_sq"] = v
         np.sqrt(v, out)
         out /= sqrt(1 - b2**t)
         out += group["eps"]
@@ -376,6 +394,16 @@ class AdamW(Adam):
         fused: bool | None = None,
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+
+
+def spare_of(spare: State, name: str, like: ndarray) -> ndarray:
+    """An array to write into, of the shape and dtype of another."""
+    found = spare.get(name)
+    return found if found is not None and fits(found, like) else np.empty_like(like)
+
+
+def fits(array: ndarray, like: ndarray) -> bool:
+    return (array.shape, array.dtype) == (like.shape, like.dtype)
 
 
 def require(optimiser: Optimizer, group: Group, name: str, holds: bool, what: str) -> None:

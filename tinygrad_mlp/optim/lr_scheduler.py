@@ -13,7 +13,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
+from itertools import chain, repeat
 from math import cos, pi
+from operator import setitem
 from typing import Any
 
 from ..absent import absent
@@ -60,9 +63,12 @@ class LRScheduler:
 
     def step(self) -> None:
         """Go on to the next epoch."""
-        self.last_epoch += 1
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs):
-            group["lr"] = self.next(group["lr"], base)
+        ahead = copy(self)
+        ahead.last_epoch += 1
+        groups = self.optimizer.param_groups
+        rates = [ahead.next(group["lr"], base) for group, base in zip(groups, self.base_lrs)]
+        # In one call of a C function, within which nothing can interrupt.
+        any(chain(map(setitem, groups, repeat("lr"), rates), map(vars(self).update, [vars(ahead)])))
 
     def get_last_lr(self) -> list[float]:
         """The rate of each group."""
