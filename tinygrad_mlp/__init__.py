@@ -15,6 +15,7 @@ import numpy as _np
 
 from . import autograd, nn, optim
 from .autograd import inference_mode
+from .compare import Comparison, compare
 from .compile import compile
 from .creation import (
     arange,
@@ -79,6 +80,7 @@ def is_tensor(obj: object) -> _builtins.bool:
 __getattr__ = _module_getattr(__name__)
 
 __all__ = [
+    "Comparison",
     "Generator",
     "Size",
     "Tensor",
@@ -88,6 +90,7 @@ __all__ = [
     "autograd",
     "bool",
     "cat",
+    "compare",
     "compile",
     "concat",
     "concatenate",

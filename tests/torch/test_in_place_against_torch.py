@@ -83,7 +83,8 @@ def changed(x: Any, kind: str, i: int, other: Any) -> None:
         x.sub_(i / 2).neg_()
     elif kind == "part of a view" and n == 2:
         x.t()[1:].mul_(i - 1)
-    elif kind == "new data" and other.shape == x.shape:
+    elif kind == "new data" and other.shape == x.shape and not x.requires_grad:
+        # Where gradients flow, PyTorch takes what was a view of x for one of its new memory too.
         x.data = other.data if i else other.data * 2
     elif kind == "data":
         x.data += i

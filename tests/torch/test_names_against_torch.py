@@ -5,6 +5,7 @@ import re
 import warnings
 from contextlib import redirect_stdout
 from io import StringIO
+from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
 from typing import Any
@@ -375,3 +376,30 @@ def test_other_devices_are_refused(device: str) -> None:
     ):
         with pytest.raises(RuntimeError, match="CPU|cpu"):
             make()
+
+
+ROWS = re.findall(
+    r"^\| `(.*torch\..*|x.numpy\(\))` \| `(.*)` \| (.*) \|$",
+    (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize(("theirs", "ours", "same"), ROWS)
+def test_the_table_in_the_readme_is_true(theirs: str, ours: str, same: str) -> None:
+    printed = []
+    for library, line in ((torch, theirs), (tg, ours)):
+        names: dict[str, Any] = {"torch": torch, "tg": tg, "f": lambda x: (x**3).sum()}
+        names["x"] = library.tensor([1.0, 2.0])
+        *before, last = line.split("; ")
+        library.manual_seed(0)
+        exec("; ".join(before), names)
+        value = eval(last, names)
+        if same.startswith("bit"):
+            value = value.tolist()
+        printed.append(f"{value!r} {getattr(getattr(value, 'flags', None), 'writeable', '')}")
+    assert (printed[0] == printed[1]) is not same.startswith("no:")
+
+
+def test_the_table_in_the_readme_is_found() -> None:
+    assert len(ROWS) == 9

@@ -14,7 +14,7 @@ from importlib import import_module
 from .arguments import Run
 
 DEFAULT = "experiment"
-NAMES = (DEFAULT, "derive", "fuzz")
+NAMES = (DEFAULT, "compare", "derive", "fuzz")
 
 
 def command(name: str) -> Callable[[ArgumentParser], Run]:
