@@ -12,16 +12,20 @@ from tinygrad_mlp.testing import Plan, Program, fuzz, generate, oracle, strategi
 from tinygrad_mlp.testing.fuzzing import run_chunk
 from tinygrad_mlp.testing.mistakes import SECOND_ORDER
 from tinygrad_mlp.testing.oracles import Unavailable, exponent_0
+from tinygrad_mlp.testing.specs import DTYPES
 
 pytestmark = pytest.mark.torch
 
-EXAMPLES = {"quick": 1000, "thorough": 10_000, "soak": 1_000_000}
+EXAMPLES = {"quick": 1000, "thorough": 10_000, "soak": 2_000_000}
 N = EXAMPLES[os.environ.get("HYPOTHESIS_PROFILE", "quick")]
 
 
-@pytest.mark.parametrize(("order", "n"), [(1, N), (2, N // 4)])
-def test_no_difference(order: int, n: int) -> None:
-    report = fuzz(Plan(("torch",), seed=order, order=order), n)
+@pytest.mark.parametrize(
+    ("order", "n", "dtypes"),
+    [(1, N // 2, ("float64",)), (1, N // 2, DTYPES), (2, N // 4, DTYPES)],
+)
+def test_no_difference(order: int, n: int, dtypes: tuple[str, ...]) -> None:
+    report = fuzz(Plan(("torch",), seed=order, order=order, dtypes=dtypes), n)
     assert report.failure is None, report.text
     assert report.coverage.programs == n
 

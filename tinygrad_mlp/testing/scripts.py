@@ -19,10 +19,6 @@ from collections.abc import Callable
 from typing import Any
 
 import tinygrad_mlp as tg
-import tinygrad_mlp.ops
-
-
-{helpers}
 
 
 def run(lib, grad):
@@ -30,6 +26,9 @@ def run(lib, grad):
     found = answers(lib, grad, outputs, inputs, order={order})
     for name, value in found.items():
         print(name, "=", value.tolist())
+
+
+{helpers}
 
 
 try:
@@ -56,6 +55,7 @@ def script(program: Program, order: int = 1, note: str = "") -> str:
     """
     title = "A program that was found by tinygrad-mlp fuzz."
     places = [i for i, leaf in enumerate(program.leaves) if leaf.requires_grad]
+    helpers = [scatter] if any(step.op == "scatter" for step in program.steps) else []
     lines = [
         *statements(program),
         f"outputs = {named(program.outputs)}",
@@ -63,7 +63,7 @@ def script(program: Program, order: int = 1, note: str = "") -> str:
     ]
     return SCRIPT.format(
         title=f"{title}\n\n{note.strip()}\n" if note else title,
-        helpers="\n\n".join(getsource(helper) for helper in (scatter, answers)).strip(),
+        helpers="\n\n".join(getsource(helper) for helper in (*helpers, answers)).strip(),
         lines="\n".join("    " + line for line in lines),
         order=order,
     )

@@ -1,0 +1,207 @@
+"""How many mutants of the core the tests kill: a small change of the code, does any test notice?
+
+    python tests/mutation.py ops                     every mutant of tinygrad_mlp/ops.py
+    python tests/mutation.py tensor --sample 100     so many of them, at random
+    python tests/mutation.py ops --log FILE          go on from where an earlier run was ended
+
+The mutants are those of cosmic-ray (pip install -e '.[test,mutation]'), which also changes lambdas
+at module level. Not counted are those that differ in annotations alone, which nothing evaluates.
+Each mutant is tested in a fork of one process that has imported everything but the package, and its source is
+put in place as it is imported, so that no file is touched; this needs a system that can fork. A row
+of the table of ops meets the tests of that op first; what is left then meets those of the core.
+A mutant that does not end within two minutes is killed too. Each survivor is printed with its line.
+"""
+
+import argparse
+import ast
+import importlib.util
+import json
+import os
+import random
+import resource
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from difflib import unified_diff
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+CORE = [
+    f"tests/test_{name}.py" for name in ("tape", "tensor", "ops", "functional", "custom_op", "nn")
+]
+SECONDS = 120
+MEMORY = 4 << 30
+
+
+def places(source: str) -> list[tuple[str, int]]:
+    """What can be changed: operators of cosmic-ray, each with a number for every place."""
+    from cosmic_ray.ast import ast_nodes, get_ast
+    from cosmic_ray.plugins import get_operator, operator_names
+
+    nodes = list(ast_nodes(get_ast(source)))
+    found = []
+    for name in sorted(operator_names()):
+        if not get_operator(name).arguments():
+            operator = get_operator(name)()
+            n = sum(len(list(operator.mutation_positions(node))) for node in nodes)
+            found += [(name, k) for k in range(n)]
+    return found
+
+
+def mutant(source: str, name: str, place: int) -> str | None:
+    """The source with one change; None where nothing that runs differs."""
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator
+
+    changed: str | None = mutate_code(source, get_operator(name)(), place)
+    try:
+        same = changed is None or running(changed) == running(source)
+    except SyntaxError:
+        return None
+    return None if same else changed
+
+
+def running(source: str) -> str:
+    """A program without its annotations, which nothing evaluates."""
+    return ast.dump(without_annotations(source))
+
+
+def without_annotations(source: str) -> ast.AST:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            node.returns = None
+            for argument in ast.walk(node.args):
+                if isinstance(argument, ast.arg):
+                    argument.annotation = None
+        elif isinstance(node, ast.AnnAssign):
+            node.annotation = ast.Constant(None)
+    return tree
+
+
+def changed_lines(source: str, changed: str) -> tuple[int, list[str]]:
+    """Where the first difference is, and the lines before and after."""
+    diff = list(unified_diff(source.splitlines(), changed.splitlines(), lineterm="", n=0))[2:]
+    return int(diff[0].split()[1].split(",")[0][1:]), [line for line in diff if line[0] in "+-"]
+
+
+def row_at(source: str, line: int) -> str | None:
+    """The op whose row is on this line."""
+    for node in ast.walk(ast.parse(source)):
+        is_row = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "row"
+        if is_row and node.lineno <= line <= node.end_lineno:  # type: ignore[attr-defined]
+            return str(ast.literal_eval(node.args[0]))  # type: ignore[attr-defined]
+    return None
+
+
+class Put(MetaPathFinder):
+    """Gives a module another source when it is imported."""
+
+    def __init__(self, name: str, path: Path, source: str) -> None:
+        self.name, self.path, self.source = name, path, source
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name != self.name:
+            return None
+        return importlib.util.spec_from_loader(name, self, origin=str(self.path))  # type: ignore[arg-type]
+
+    def create_module(self, spec: Any) -> None:
+        return None
+
+    def exec_module(self, module: Any) -> None:
+        exec(compile(self.source, str(self.path), "exec"), module.__dict__)
+
+
+def passes(module: str, path: Path, source: str, words: list[str]) -> bool:
+    """Whether these tests pass with this source of the module; in a fork."""
+    pid = os.fork()
+    if pid:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    try:
+        signal.alarm(SECONDS)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        sys.meta_path.insert(0, Put(f"tinygrad_mlp.{module}", path, source))
+        import pytest
+
+        flags = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header"]
+        os._exit(int(pytest.main([*words, *flags])))
+    finally:
+        os._exit(1)
+
+
+def stages(module: str, source: str, line: int) -> Iterator[list[str]]:
+    """Tests to run one after the other, the likeliest to notice first."""
+    row = row_at(source, line) if module == "ops" else None
+    if row is not None:
+        yield [f"tests/test_testing.py::test_rows[{row}]"]
+        yield ["tests/test_ops.py", "-k", row]
+    own = f"tests/test_{module}.py"
+    yield [own]
+    yield [name for name in CORE if name != own]
+    yield ["tests/test_compile.py", "tests/test_derive.py", "tests/test_two_layer.py"]
+    yield ["tests/test_bad_input.py", "tests/test_testing.py", "tests/test_saving.py"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("module", help="of tinygrad_mlp, such as ops, tape or tensor")
+    parser.add_argument("--sample", type=int, help="only so many mutants, at random")
+    parser.add_argument("--part", default="1/1", help="of several that run at once, such as 1/2")
+    parser.add_argument(
+        "--stages", type=int, default=9, help="no more than so many groups of tests"
+    )
+    parser.add_argument("--log", type=Path, help="where results are kept as they come")
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+    # The same examples each time.
+    os.environ.update(CI="true", HYPOTHESIS_PROFILE=os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+    for name in ("numpy", "hypothesis.extra.numpy", "_hypothesis_pytestplugin", "_pytest.main"):
+        importlib.import_module(name)
+
+    path = ROOT / "tinygrad_mlp" / f"{options.module}.py"
+    source = path.read_text(encoding="utf-8")
+    chosen = places(source)
+    random.Random(0).shuffle(chosen)
+    chosen = chosen[: options.sample]
+    part, parts = map(int, options.part.split("/"))
+    chosen = chosen[part - 1 :: parts]
+    lines = options.log.read_text().splitlines() if options.log and options.log.exists() else []
+    known: dict[str, str] = dict(map(json.loads, lines))
+    counts: Counter[str] = Counter()
+    for operator, place in chosen:
+        name = f"{operator.removeprefix('core/')} {place}"
+        if known.get(name) in ("killed", "the same"):
+            counts[known[name]] += 1
+            continue
+        changed = mutant(source, operator, place)
+        if changed is None:
+            counts["the same"] += 1
+            continue
+        line, diff = changed_lines(source, changed)
+        if name not in known:
+            killed = False
+            for words in list(stages(options.module, source, line))[: options.stages]:
+                killed = not passes(options.module, path, changed, words)
+                if killed:
+                    break
+            known[name] = "killed" if killed else "survived"
+            if options.log:
+                with options.log.open("a") as file:
+                    print(json.dumps([name, known[name]]), file=file)
+        counts[known[name]] += 1
+        if known[name] == "survived":
+            print(f"{path.name}:{line}: {name}", *diff, sep="\n    ", flush=True)
+    total = counts["killed"] + counts["survived"]
+    print(f"{options.module}: {counts['killed']} of {total} mutants killed")
+
+
+if __name__ == "__main__":
+    main()
