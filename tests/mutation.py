@@ -6,10 +6,11 @@
 
 The mutants are those of cosmic-ray (pip install -e '.[test,mutation]'), which also changes lambdas
 at module level. Not counted are those that differ in annotations alone, which nothing evaluates.
-Each mutant is tested in a fork of one process that has imported everything but the package, and its source is
-put in place as it is imported, so that no file is touched; this needs a system that can fork. A row
-of the table of ops meets the tests of that op first; what is left then meets those of the core.
-A mutant that does not end within two minutes is killed too. Each survivor is printed with its line.
+Each mutant is tested in a fork of one process that has imported everything but the package, and its
+source is put in place as it is imported, so that no file is touched; this needs a system that can
+fork. A row of the table of ops meets the tests of that op first; what is left then meets those of
+the core. A mutant that does not end within two minutes is killed too. Each survivor is printed with
+its line.
 """
 
 import argparse

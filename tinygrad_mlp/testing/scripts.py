@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from inspect import getsource
 from typing import Any
 
@@ -55,7 +56,9 @@ def script(program: Program, order: int = 1, note: str = "") -> str:
     """
     title = "A program that was found by tinygrad-mlp fuzz."
     places = [i for i, leaf in enumerate(program.leaves) if leaf.requires_grad]
-    helpers = [scatter] if any(step.op == "scatter" for step in program.steps) else []
+    helpers: list[Callable[..., Any]] = (
+        [scatter] if any(step.op == "scatter" for step in program.steps) else []
+    )
     lines = [
         *statements(program),
         f"outputs = {named(program.outputs)}",
