@@ -388,6 +388,9 @@ def test_the_other_forms_of_an_op_are_checked(op: Any, monkeypatch: pytest.Monke
 def test_check_op_of_what_it_cannot_check() -> None:
     with pytest.raises(ValueError, match="'foo' is not an op"):
         check_op("foo")
+    with pytest.raises(ValueError, match="<op double: .*> is not a row of the table"):
+        check_op(DOUBLE.op)  # type: ignore[attr-defined]
+    check_op(ops.neg, examples=1)
     with pytest.raises(ValueError, match="give the inputs of a plain function"):
         check_op(lambda x: x)
     with pytest.raises(

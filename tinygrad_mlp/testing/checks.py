@@ -223,6 +223,8 @@ def check_op(
 
     lib = library or tinygrad_mlp
     if isinstance(op, Op):
+        if ops.TABLE.get(op.name) is not op:
+            raise ValueError(f"check_op: {op} is not a row of the table; give the function instead")
         op = op.name
     with np.errstate(all="ignore"):
         if isinstance(op, str):
@@ -257,7 +259,7 @@ def of_one_op(op: str, examples: int, seed: int) -> Iterator[Program]:
     """Programs of this op alone: some at random, then more until all kinds of inputs are there."""
     missing = {"no entries", "broadcast"} if ops.TABLE[op].broadcasts else {"no entries"}
     missing -= {"no entries"} if op in ("amax", "amin") else set()
-    for example in range(50 * examples):
+    for example in range(examples + 2000):
         program = generate(seed=f"{seed}:{example}", ops=[op], most=1)
         traced = trace(program)
         shapes = [traced.values[i].shape for i in program.steps[0].inputs]
@@ -271,6 +273,8 @@ def of_one_op(op: str, examples: int, seed: int) -> Iterator[Program]:
             yield program
         elif not missing:
             return
+    if missing:
+        raise AssertionError(f"{op}: no program of it has inputs with {' or '.join(missing)}")
 
 
 def second_order(lib: Any, program: Program) -> str | None:
@@ -375,7 +379,7 @@ def function_failures(
 def inputs_for(
     made: Op, function: Function, lib: Any, seed: int, reasons: list[str]
 ) -> Iterator[list[ndarray]]:
-    """Random inputs in the domain, from plain ones on; the last ones have no entries.
+    """Random inputs in the domain, from plain ones on, some of them without entries.
 
     Shapes that the op does not take are left out, with the reason in ``reasons``; but those that
     broadcast an op must take if it says that it broadcasts.
