@@ -286,16 +286,15 @@ def functional(
     name: str,
     xp: Any,
     grad: Callable[..., Any],
-    cannot: tuple[str, ...] = (),
+    refuses: Callable[[Program], bool] = lambda program: False,
     ready: Callable[..., Any] = lambda function: function,
 ) -> Oracle:
     """A library that differentiates functions of arrays that look like NumPy's."""
     arrays = Arrays(xp)
 
     def answer(program: Program, order: int = 1, jitter: Jitter | None = None) -> Answer:
-        for step in program.steps:
-            if step.op in cannot:
-                raise Unavailable(f"{name} has no {step.op} that can be differentiated")
+        if refuses(program):
+            raise Unavailable(f"{name} has no answer to any program with an op that it lacks")
         leaves, places = array_leaves(program), wanted(program)
 
         def values(some: list[Any]) -> list[Any]:
@@ -343,7 +342,16 @@ def with_autograd() -> Oracle:
 
         return quiet
 
-    return functional("autograd", import_module("autograd.numpy"), grad, ("scatter", "expand"))
+    def refuses(program: Program) -> bool:
+        # It has no scatter, cannot differentiate broadcast_to, and raises for a part of a number.
+        values = trace(program).values
+        return any(
+            step.op in ("scatter", "expand")
+            or (step.op == "getitem" and values[step.inputs[0]].ndim == 0)
+            for step in program.steps
+        )
+
+    return functional("autograd", import_module("autograd.numpy"), grad, refuses)
 
 
 def needed(module: str, name: str, package: str) -> Any:
