@@ -26,5 +26,6 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 # Without PyTorch, ``torch`` is still found, as a package without an origin: the folder here.
 torch = find_spec("torch")
-if torch is None or torch.origin is None:
-    collect_ignore = ["torch"]
+collect_ignore = ["torch"] if torch is None or torch.origin is None else []
+if find_spec("playwright") is None or find_spec("axe_playwright_python") is None:
+    collect_ignore.append("browser")

@@ -43,6 +43,7 @@ from .creation import (
 from .custom import op
 from .derive import derive, formula
 from .devices import accelerator, cuda, device, mps, xpu
+from .explain import explain
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .functions import *
 from .functions import METHODS as _METHODS
@@ -103,6 +104,7 @@ __all__ = [
     "empty",
     "empty_like",
     "enable_grad",
+    "explain",
     "eye",
     "float",
     "float16",

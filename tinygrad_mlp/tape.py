@@ -30,15 +30,16 @@ new = object.__new__
 
 
 class Tag:
-    """What only some nodes have: a name, a place where backward accumulates, how it is shown."""
+    """What only some nodes have: a name, a gradient's place, how it is shown, a leaf's Tensor."""
 
-    __slots__ = ("grad", "name", "retains_grad", "shown")
+    __slots__ = ("grad", "name", "retains_grad", "shown", "tensor")
 
     def __init__(self, name: str | None = None, retains_grad: bool = False) -> None:
         self.name = name
         self.retains_grad = retains_grad
         self.grad: Any = None
         self.shown: str | None = None  # PyTorch's name for what made it
+        self.tensor: Callable[[], Any] | None = None  # a weak reference, for readers of the graph
 
 
 class Constant(NamedTuple):

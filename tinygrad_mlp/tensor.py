@@ -6,6 +6,7 @@ import builtins
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import ref
 
 import numpy as np
 from numpy import ndarray
@@ -306,6 +307,8 @@ class Tensor(Names):
             )
         name = self.name
         self._node = leaf(self.shape) if requires_grad else None
+        if self._node is not None:
+            tag_of(self._node).tensor = ref(self)
         return self if name is None else self.named(name)
 
     @property
@@ -481,6 +484,11 @@ class Tensor(Names):
             self._array, requires_grad=node is not None and made is None, grad_fn=made
         )
         return f"Parameter containing:\n{printed}" if hasattr(self, "_parameter") else printed
+
+    def _repr_html_(self) -> str:
+        from .explain.notebook import tensor_html
+
+        return tensor_html(self)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self.ndim == 0 else format(repr(self), spec)

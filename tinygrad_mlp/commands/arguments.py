@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from math import isfinite
 from typing import Any
@@ -47,6 +47,18 @@ def duration(word: str) -> float:
     if not 0 < minutes < 1e6:
         raise ArgumentTypeError(f"{word!r} is not a number of minutes")
     return minutes
+
+
+def plot(parser: ArgumentParser, path: str, gradients: Any, how: str, title: str) -> None:
+    """--plot: pairs of gradients by name, the tape's first, drawn into a file; or bad usage."""
+    from ..explain.plot import save
+
+    try:
+        save(path, gradients, how, title)
+    except OSError as error:
+        parser.error(f"argument --plot: {path}: {error.strerror}")
+    except (ImportError, ValueError) as error:
+        parser.error(f"argument --plot: {error}")
 
 
 def finite(value: Any) -> Any:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
 
-from .arguments import LARGEST, Run, finite, seed, size
+from .arguments import LARGEST, Run, finite, plot, seed, size
 
+FORMULA = "f = ‖Y − σ(X W1 + b1) W2 − b2‖²"
 FEW = 5  # figures that fit a line of 80 columns
 
 
@@ -39,6 +40,11 @@ def experiment(parser: ArgumentParser) -> Run:
     parser.add_argument(
         "--dtype", choices=("float32", "float64"), default="float32", help="(float32)"
     )
+    parser.add_argument(
+        "--plot",
+        metavar="FILE",
+        help="draw both gradients and their difference, as PNG, PDF, SVG, …",
+    )
     parser.add_argument("--full", action="store_true", help="every figure, not the first few")
     parser.add_argument("--json", action="store_true", help="as JSON, each array row by row")
 
@@ -54,6 +60,16 @@ def experiment(parser: ArgumentParser) -> Run:
             result = compared(options.seed, tuple(options.shape), options.bias, options.dtype)
         except MemoryError:
             parser.error("this --shape needs more memory than there is; choose a smaller one")
+        if options.plot is not None:
+            import numpy as np
+
+            pairs = {
+                f"∂f/∂{name}": tuple(
+                    np.reshape(found[way], found["shape"]) for way in ("tape", "closed_form")
+                )
+                for name, found in result["gradients"].items()
+            }
+            plot(parser, options.plot, pairs, "closed form", FORMULA)
         if not options.full:
             for found in result["gradients"].values():
                 found["tape"] = found["tape"][:FEW]
@@ -118,7 +134,7 @@ def comparison(tape: Any, closed: Any, bound: Any) -> dict[str, Any]:
 def report(result: dict[str, Any]) -> Iterator[str]:
     """The comparison in lines of at most 80 columns."""
     sizes = ", ".join(f"{name} = {n}" for name, n in result["shape"].items())
-    yield "f = ‖Y − σ(X W1 + b1) W2 − b2‖²"
+    yield FORMULA
     yield f"{sizes}, bias {result['bias']}, {result['dtype']}, seed {result['seed']}"
     yield ""
     yield f"loss {result['loss']:.4f}, by the closed form {result['closed_form_loss']:.4f}"
