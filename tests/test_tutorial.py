@@ -83,7 +83,7 @@ SHOWN = {
     LESSONS[0]: ["∂f/∂x = 2.58385316345", "6.0\n12.0", "from 1.9 to 0.0000", "from 2.2 to 4.9132"],
     LESSONS[1]: ["H (6, 5)  S (6, 5)  Ŷ (6, 2)  f ()", "−2 h_sᵀ (Y − Y_p)", "pip install torch"],
     LESSONS[2]: ["x=array(-0.25)", "shape ()      -0.25\n", "of none are wrong", "(1, 3) True"],
-    LESSONS[3]: ["x ⊙ cos(x) + sin(x)", "derivative 1: 1 − tanh(x)²", "[1. 1.]", "-0.16667"],
+    LESSONS[3]: ["x ⊙ cos(x) + sin(x)", "derivative 0:   2 entries", "[1. 1.]", "-0.16667"],
     LESSONS[4]: ["2410 weights", "-log(1/10) = 2.302"],
 }
 
@@ -307,6 +307,9 @@ def test_notebook_is_as_jupyter_wants_it(lesson: str) -> None:
     assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", i) for i in ids)
     text = "".join("".join(c["source"]) for c in found["cells"] if c["cell_type"] == "markdown")
     assert not re.search(r"```python \w", text)
+    ends = [c["source"] for c in found["cells"] if "</details>" in "".join(c["source"])]
+    assert len(ends) == sum(home == lesson for home in EXERCISES.values())
+    assert all(source[-1].strip() == "</details>" for source in ends)
     for cell in found["cells"]:
         assert cell["source"]
         if cell["cell_type"] == "code":
@@ -339,7 +342,7 @@ def test_writes_the_notebooks_and_says_what_next(
     folder = tmp_path / "some where" / "lessons"
     assert cli.main(["tutorial", str(folder)]) == 0
     out = capsys.readouterr().out
-    assert f"\n  jupyter lab '{folder}'\n" in out
+    assert f"jupyter lab '{folder}'\n" in out
     assert sorted(p.name for p in folder.iterdir()) == [f"{lesson}.ipynb" for lesson in LESSONS]
     for lesson in LESSONS:
         path = folder / f"{lesson}.ipynb"
@@ -357,6 +360,24 @@ def test_says_what_to_install(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if installed else None)
     assert cli.main(["tutorial", str(tmp_path)]) == 0
     assert ("pip install 'tinygrad-mlp[tutorial]'" in capsys.readouterr().out) is not installed
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_names_the_jupyter_of_its_environment(
+    active: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    jupyter = tmp_path / "bin" / "jupyter"
+    jupyter.parent.mkdir()
+    jupyter.touch()
+    monkeypatch.setattr(sys, "executable", str(jupyter.with_name("python")))
+    monkeypatch.setattr("shutil.which", lambda name: str(jupyter) if active else None)
+    folder = tmp_path / "lessons"
+    assert cli.main(["tutorial", str(folder)]) == 0
+    named = "jupyter" if active else jupyter
+    assert f"\n  {named} lab {folder}\n" in capsys.readouterr().out
 
 
 def test_help_fits_the_terminal(
@@ -405,6 +426,8 @@ def test_nothing_is_overwritten_without_force(
     assert mine.read_text(encoding="utf-8") == notebook(LESSONS[0])
     assert other.read_text() == "notes"
     assert len(list(tmp_path.iterdir())) == len(LESSONS) + 1
+    capsys.readouterr()
+    assert "replaces the 5 notebooks there, with your answers" in refused([str(tmp_path)], capsys)
 
 
 def test_a_folder_with_other_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,8 +39,10 @@ def tutorial(parser: ArgumentParser) -> Run:
 def write(parser: ArgumentParser, given: str, force: bool) -> None:
     """Write all notebooks and say what to do next, or leave things as they were."""
     import shlex
+    import sys
     from importlib.util import find_spec
     from pathlib import Path
+    from shutil import which
 
     from ..saving import replace_file
     from ..tutorial import LESSONS, notebook
@@ -53,7 +55,9 @@ def write(parser: ArgumentParser, given: str, force: bool) -> None:
             parser.error(f"{given} is a file; give a folder")
         if not force and folder.exists() and any(folder.iterdir()):
             there = [path.name for path in texts if path.exists()]
-            lost = f"replaces {', '.join(there)}" if there else "writes beside them"
+            lost = f"replaces {' and '.join(there)}" if there else "writes beside them"
+            if len(there) > 2:
+                lost = f"replaces the {len(there)} notebooks there, with your answers in them"
             parser.error(f"{given} has files in it; give another folder, or --force, which {lost}")
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
         for path in reversed(missing):
@@ -77,5 +81,8 @@ def write(parser: ArgumentParser, given: str, force: bool) -> None:
         print("Next: pip install 'tinygrad-mlp[tutorial]', and then")
     else:
         print("Next:")
-    print(f"  jupyter lab {shlex.quote(given)}")
+    # In an environment that is not active, the shell would not find it.
+    beside = Path(sys.executable).with_name("jupyter")
+    jupyter = beside if beside.exists() and which("jupyter") != str(beside) else "jupyter"
+    print("  " + shlex.join([str(jupyter), "lab", given]))
     print(f"and open {LESSONS[0]}.ipynb.")

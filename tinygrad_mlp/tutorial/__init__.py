@@ -94,6 +94,12 @@ def notebook(lesson: str) -> str:
         name = f"{lesson.partition('_')[0]}-{len(cells) + 1}"
         cells.append({"cell_type": kind, "id": name, "metadata": {}, "source": lines, **fields})
 
+    def texts(text: str) -> None:
+        # What comes after a folded solution has a cell of its own, as it is no part of it.
+        for part in text.replace("</details>\n", "</details>\f").split("\f"):
+            if part.strip():
+                cell("markdown", part)
+
     text = ""
     for block in blocks(lesson):
         if block.kind == "text":
@@ -101,13 +107,11 @@ def notebook(lesson: str) -> str:
         elif block.kind == "solution":
             text += f"```python\n{block.source}```\n"
         else:
-            if text.strip():
-                cell("markdown", text)
+            texts(text)
             text = ""
             tags = {"metadata": {"tags": ["exercise"]}} if block.kind == "exercise" else {}
             cell("code", block.source, execution_count=None, outputs=[], **tags)
-    if text.strip():
-        cell("markdown", text)
+    texts(text)
     whole = {
         "cells": cells,
         "metadata": {
