@@ -406,15 +406,16 @@ def counterpart(value: Any, library: str) -> Any:
             return import_module(f"{library}.{inside}" if inside else library)
         except ImportError:
             return value
-    name = getattr(value, "__name__", None) or str(value).removeprefix("torch.")
-    if not isinstance(name, str) or not name.isidentifier() or isinstance(value, str):
+    is_dtype = type(value).__name__.lower().endswith("dtype")
+    named: Any = str(value).removeprefix("torch.") if is_dtype else getattr(value, "__name__", None)
+    if not isinstance(named, str):
         return value
     for part in PARTS:
         try:
             place = import_module(f"{other}.{part}" if part else other)
-            if getattr(place, name, None) is value:
+            if getattr(place, named, None) is value:
                 mine = import_module(f"{library}.{part}" if part else library)
-                return getattr(mine, name)
+                return getattr(mine, named)
         except (ImportError, AttributeError):
             continue
     return value

@@ -22,8 +22,8 @@ NEAREST = (
         "float64, there are no complex numbers",
     ),
     (
-        r"conv|pool|dropout|embedding|_norm|gru|lstm|rnn|_loss|relu|elu|selu|shuffle|pad"
-        r"|grid|softmin|threshold|hardshrink",
+        r"(?i)conv|pool|dropout|embedding|_norm|gru|lstm|rnn|_loss|relu|elu|selu|shuffle|pad"
+        r"|grid|softmin|threshold|hardshrink|linear$",
         "nn.functional, or nn.Module for a layer of your own",
     ),
     (
@@ -76,7 +76,8 @@ NEAREST = (
     (r"nanmean|cov|corrcoef|mean", "mean"),
     (r"median|mode|quantile|kth|msort|unique|search|bucketize|isin|lexsort", "sort"),
     (r"scatter|index_|put|take|select|masked|gather", "where, or an index, x[i] = y"),
-    (r"split|chunk|roll|rot90|narrow|block_diag|combin|cartesian|diag", "cat, or an index, x[i]"),
+    (r"split|chunk|roll|rot90|narrow|block_diag|combin|cartesian", "cat, or an index, x[i]"),
+    (r"diag", "diag"),
     (r"stack|column|dstack|row", "stack"),
     (r"flip|tile|repeat|expand|broadcast|atleast", "expand"),
     (r"squeeze|align|rename|refine|names|dims|axes|flatten|view|reshape", "reshape"),

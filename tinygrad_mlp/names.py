@@ -202,6 +202,8 @@ class Names:
         """The mean square distance from the mean, over n − correction, where 1 is the default."""
         if isinstance(dim, bool):  # as PyTorch, var(False)
             dim, unbiased = None, dim
+        if self.dtype.kind != "f":
+            raise TypeError(f"var: a float dtype is needed, not {self.dtype}; use .float() first")
         axes = as_axes("var", self.ndim, None, dim)
         sizes = self.shape if axes is None else [self.shape[a] for a in axes]
         n = builtins.int(np.prod(sizes)) - (unbiased if correction is None else correction)
@@ -349,12 +351,14 @@ class Names:
 
     @shown_as("Tril0")
     def tril(self: Any, diagonal: builtins.int = 0) -> Any:
-        """With zeros above the diagonal."""
+        """With zeros above the diagonal of a matrix, or of each of a batch."""
+        require_matrices("tril", self)
         return self.where(np.tri(self.shape[-2], self.shape[-1], diagonal, np.bool), 0)
 
     @shown_as("Triu0")
     def triu(self: Any, diagonal: builtins.int = 0) -> Any:
-        """With zeros below the diagonal."""
+        """With zeros below the diagonal of a matrix, or of each of a batch."""
+        require_matrices("triu", self)
         return self.where(~np.tri(self.shape[-2], self.shape[-1], diagonal - 1, np.bool), 0)
 
     @shown_as("IndexSelect0")
@@ -438,6 +442,12 @@ class Names:
         sorted: bool = True,
     ) -> Sorted:
         """The k largest entries along an axis, or smallest, in order, and their places."""
+        n = self.shape[as_axis("topk", self.ndim, dim)] if self.ndim else 1
+        if not 0 <= k <= n:
+            raise ValueError(f"topk: there are {n} entries along the axis, and k is {k}")
+        if not self.ndim:
+            one: Sorted = self.reshape(1).topk(k)
+            return one
         indices = self.argsort(dim, largest).narrow(dim, 0, k)
         return Sorted(self.gather(dim, indices), indices)
 
@@ -475,6 +485,8 @@ class Names:
         self: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
     ) -> Any:
         """Where |x − y| ≤ atol + rtol |y|."""
+        if not isinstance(other, type(self)):
+            raise TypeError(f"isclose: a Tensor is needed, not {type(other).__name__}")
         x, y = self.detach().numpy(), other.detach().numpy()
         require_same("isclose", x.dtype, y.dtype)
         return self.detach().new_tensor(np.isclose(x, y, rtol, atol, equal_nan), dtype=bool)
@@ -506,6 +518,11 @@ def require_axes(name: str, *given: Any) -> None:
     for x, ndim in given:
         if x.ndim != ndim:
             raise ValueError(f"{name}: {ndim} axes are needed, not those of shape {x.shape}")
+
+
+def require_matrices(name: str, x: Any) -> None:
+    if x.ndim < 2:
+        raise ValueError(f"{name}: a matrix, or a batch of them, is needed, not shape {x.shape}")
 
 
 def require_same(name: str, x: Any, y: Any) -> None:

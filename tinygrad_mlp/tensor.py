@@ -1005,6 +1005,11 @@ class Tensor(Names):
             raise missing_method(name)
 
 
+for _name, _method in vars(Tensor).items():
+    # By these Python calls them in its own errors, of a wrong keyword say.
+    if "<locals>" in getattr(_method, "__qualname__", "") and not _name.startswith("__"):
+        _method.__qualname__ = f"Tensor.{_name}"
+
 add, sub, mul, div = Tensor.__add__, Tensor.__sub__, Tensor.__mul__, Tensor.__truediv__
 pow_number, pow_tensor = unary(ops.pow), binary(ops.pow_tensor)
 matrix_product = binary(ops.matmul)

@@ -52,8 +52,10 @@ def backward(
     gradients_into_leaves(tensors, grad_tensors, retain_graph, create_graph)
 
 
-def inference_mode(mode: bool = True) -> set_grad_enabled:
+def inference_mode(mode: Any = True) -> Any:
     """``no_grad``, which here is as fast: a context or a decorator in which nothing is recorded.
+
+    As PyTorch's, ``@inference_mode`` and ``@inference_mode()`` both decorate.
 
     >>> import tinygrad_mlp as tg
     >>> w = tg.tensor(2.0, requires_grad=True)
@@ -61,4 +63,4 @@ def inference_mode(mode: bool = True) -> set_grad_enabled:
     ...     (w * w).requires_grad
     False
     """
-    return set_grad_enabled(not mode)
+    return no_grad(mode) if callable(mode) else set_grad_enabled(not mode)  # type: ignore[call-arg]

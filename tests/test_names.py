@@ -1,0 +1,125 @@
+"""PyTorch's names: what they refuse. That they give PyTorch's results is tested beside PyTorch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_mlp as tg
+
+X = tg.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+V = tg.tensor([1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: X.t().view(6), RuntimeError, r"view: .* use reshape\(\)"),
+        (lambda: X.norm("nuc"), ValueError, "norm: p is 1, 2, inf or 'fro', not 'nuc'"),
+        (lambda: X.topk(4), ValueError, "topk: there are 3 entries along the axis, and k is 4"),
+        (lambda: V.tril(), ValueError, r"tril: a matrix, .* not shape \(3,\)"),
+        (lambda: V.dot(X), ValueError, r"dot: 1 axes are needed, not those of shape \(2, 3\)"),
+        (lambda: X.split(0), ValueError, "split: a size from 1 is needed"),
+        (lambda: X.split([1, 2]), ValueError, r"split: the sizes \[1, 2\] do not add up to 2"),
+        (lambda: X.chunk(0), ValueError, "chunk: at least 1 part"),
+        (lambda: X.narrow(1, 2, 5), ValueError, "narrow: 5 places from 2 are not all within 3"),
+        (lambda: X.repeat(2), ValueError, "repeat: .* each of 2 axes"),
+        (lambda: tg.arange(3).std(), TypeError, "var: a float dtype is needed, not int64"),
+        (lambda: tg.isclose(V, 1.0), TypeError, "isclose: a Tensor is needed, not float"),
+        (lambda: tg.allclose(V, V.double()), TypeError, "both need the same dtype"),
+        (lambda: V.view(3).detach_(), RuntimeError, "detach_: this is a view"),
+        (lambda: tg.randint(5, 5, (2,)), ValueError, "no int64 from 5 up to but without 5"),
+        (lambda: tg.randperm(-1), ValueError, "randperm: n is 0 or more, not -1"),
+        (lambda: tg.normal(0.0, -1.0, (2,)), ValueError, "std is 0 or more, not -1.0"),
+        (lambda: tg.normal(V, 1.0, (2,)), TypeError, "normal: mean and std are numbers"),
+        (lambda: tg.linspace(0, 1, -1), ValueError, "the number of steps is 0 or more, not -1"),
+        (lambda: tg.meshgrid(V, indexing="yx"), ValueError, "indexing is 'ij' or 'xy', not 'yx'"),
+        (lambda: tg.zeros(2, device="cuda"), RuntimeError, "everything runs on the CPU"),
+        (lambda: V.cuda(), RuntimeError, "everything runs on the CPU"),
+        (lambda: tg.device(3), TypeError, "device: a name as 'cpu' is needed, not 3"),
+        (lambda: tg.cuda.synchronize(), AttributeError, "everything runs on the CPU"),
+        (lambda: V.exp(out=V), TypeError, r"Tensor.exp\(\) got .* 'out'"),
+    ],
+)  # fmt: skip
+def test_refused(call: Callable[[], Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_asking_for_what_is_not_there() -> None:
+    assert not hasattr(X, "no_such_method")
+    assert getattr(X, "einsum", None) is None
+    assert not hasattr(tg, "einsum")
+    with pytest.raises(AttributeError, match="Tensor has no 'cumsum'; the nearest there is: sum"):
+        X.cumsum(0)
+    with pytest.raises(AttributeError, match="nearest there is: testing.gradcheck"):
+        getattr(tg.autograd, "gradcheck")  # noqa: B009
+
+
+def test_inference_mode_decorates_with_and_without_parentheses() -> None:
+    w = tg.ones(2, requires_grad=True)
+    assert not tg.inference_mode(lambda: (w * 2).requires_grad)()
+    assert not tg.inference_mode()(lambda: (w * 2).requires_grad)()
+    assert tg.inference_mode(False)(lambda: (w * 2).requires_grad)()
+
+
+def test_a_norm_of_zero_has_a_gradient_of_zero() -> None:
+    x = tg.zeros(3, requires_grad=True)
+    x.norm().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0, 0, 0]
+
+
+class Twice(tg.autograd.Function):
+    returns: Any = None
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, by: float) -> Any:
+        return x * by if Twice.returns != "list" else [x]
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        return {"one": g, "array": (g.numpy(), None), "none": (None, None)}.get(Twice.returns)
+
+
+@pytest.mark.parametrize(
+    ("returns", "error", "message"),
+    [
+        ("list", TypeError, r"Twice: forward must return one Tensor, not list; .* cat\(\)"),
+        ("one", RuntimeError, "for each of 2 arguments of forward, and returned 1"),
+        ("array", TypeError, "Twice: backward must return Tensors or None, not ndarray"),
+    ],
+)
+def test_a_function_that_is_wrong(
+    returns: str, error: type[Exception], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Twice, "returns", returns)
+    x = tg.ones(2, requires_grad=True)
+    with pytest.raises(error, match=message):
+        Twice.apply(x, 2.0).sum().backward()
+    assert x.grad is None
+
+
+def test_none_from_a_function_is_a_gradient_of_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Twice, "returns", "none")
+    x = tg.ones(2, requires_grad=True)
+    Twice.apply(x, 2.0).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0, 0]
+
+
+def test_a_function_is_not_compiled() -> None:
+    step = tg.compile(lambda x: Twice.apply(x, 2.0).sum())
+    with pytest.raises(RuntimeError, match=r"Twice: .* make it with op\(\)"):
+        step(np.ones(2))
+
+
+def test_what_was_a_view_keeps_the_memory_that_its_source_left() -> None:
+    x = tg.zeros(2, 2)
+    row, other = x[0], tg.ones(2, 2)
+    x.data = other
+    row += 5
+    other += 1
+    assert row.tolist() == [5, 5]
+    assert x.tolist() == [[2, 2], [2, 2]]
