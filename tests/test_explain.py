@@ -247,6 +247,7 @@ def test_a_derivative_is_bracketed_where_it_is_transposed() -> None:
         (r"\mathtt{a\_b\ \langle 3C7\rangle \{\}}", "<mtext>a_b χ{}</mtext>"),
         (r"\mathtt{<b\backslash c>}", "<mtext>&lt;b\\c&gt;</mtext>"),
         (r"\mathrm{loss}", "<mi>loss</mi>"),
+        ("x += 2.5", "<mrow><mi>x</mi><mo>+=</mo><mn>2.5</mn></mrow>"),
         (
             r"\begin{cases} x & {c} \\ 0 & \text{else} \end{cases}",
             '<mrow><mo fence="true">{</mo><mtable><mtr><mtd><mi>x</mi></mtd><mtd><mi>c</mi></mtd>'
@@ -483,6 +484,9 @@ def fails(x):
 def vector(x):
     return x * 2
 
+def powers(x, p=2.0, weights=1.0):
+    return (x ** p * weights).sum()
+
 def several(*xs):
     return sum((x ** 2).sum() for x in xs)
 
@@ -506,7 +510,19 @@ def test_a_function_of_the_users(source: str, tmp_path: Path) -> None:
     assert names[:3] == ["q", "k", "v"]
     assert "weights" in names
     assert page_file.read_text().startswith("<!doctype html>")
-    assert run(f"{source}:several", "--shapes", "3", "number", "2x2").returncode == 0
+    assert run(f"{source}:several", "--shapes", "3", "scalar", "2x2").returncode == 0
+
+
+def test_shapes_may_come_by_name(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = []
+    for shapes in (["3x4", "5x4", "5x2"], ["v=5x2", "q=3×4", "k=5,4"]):
+        assert cli.main(["explain", f"{source}:attention", "--json", "--shapes", *shapes]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0] == found[1]
+    arguments = ["--shapes", "x=3", "weights=scalar"]
+    assert cli.main(["explain", f"{source}:powers", "--json", *arguments]) == 0
+    names = [entry["name"] for entry in json.loads(capsys.readouterr().out)["forward"]]
+    assert names[:2] == ["x", "weights"]
 
 
 @pytest.mark.parametrize(
@@ -519,6 +535,9 @@ def test_a_function_of_the_users(source: str, tmp_path: Path) -> None:
         (["{}:vector", "--shapes", "3"], "needs a gradient of that shape"),
         (["{}:attention", "--shape", "1", "1", "1", "1"], "use --shapes"),
         (["{}:attention", "--shapes", "3y"], "'3y' is not a shape; write 3x4"),
+        (["{}:attention", "--shapes", "q=3x4", "5x4", "5x2"], "name all of them or none"),
+        (["{}:attention", "--shapes", "q=3x4", "k=5x4"], "takes q, k, v, scale, and"),
+        (["{}:attention", "--shapes", "q=3", "k=3", "v=3", "w=3"], "takes q, k, v, scale, and"),
         (["{}"], "write path/to/file.py:function"),
         (["{}x:f"], "there is no file"),
         (["--shapes", "3"], "the two-layer network takes --shape"),

@@ -9,15 +9,16 @@ from .arguments import LARGEST, Run, finite, plot, seed, size
 from .experiment import FEW, FORMULA
 
 
-def shape(word: str) -> tuple[int, ...]:
-    """One of --shapes: 3x4, 5, or number."""
-    if word == "number":
-        return ()
+def shape(word: str) -> tuple[str, tuple[int, ...]]:
+    """One of --shapes: 3x4, 5 or scalar, with the argument's name and = before it or without."""
+    name, _, sizes = word.rpartition("=")
+    if sizes in ("scalar", "()"):
+        return name, ()
     try:
-        return tuple(map(size, word.replace("×", "x").replace(",", "x").split("x")))
+        return name, tuple(map(size, sizes.replace("×", "x").replace(",", "x").split("x")))
     except ArgumentTypeError:
         raise ArgumentTypeError(
-            f"{word!r} is not a shape; write 3x4, or 5 for a vector, or number"
+            f"{word!r} is not a shape; write 3x4, or 5 for a vector, or scalar"
         ) from None
 
 
@@ -30,7 +31,7 @@ def explain(parser: ArgumentParser) -> Run:
     leaves for each input; at last the gradients that the leaves are left with.
 
       tinygrad-mlp explain --html tape.html
-      tinygrad-mlp explain path/to/file.py:function --shapes 5x3 3x2 number
+      tinygrad-mlp explain path/to/file.py:function --shapes 5x3 3x2 scalar
     """
     parser.add_argument(
         "function",
@@ -44,7 +45,7 @@ def explain(parser: ArgumentParser) -> Run:
         nargs="+",
         default=(),
         metavar="SHAPE",
-        help="of the function's arguments, in order: 5x3 for a matrix, 3 for a vector, number",
+        help="of the function's arguments, in order or by name: 5x3, 3, scalar, X=5x3",
     )
     parser.add_argument("--step", action="store_true", help="one step for each key pressed")
     parser.add_argument("--html", metavar="FILE", help="write a page that walks the tape")
@@ -165,13 +166,14 @@ def of_function(parser: ArgumentParser, options: Namespace) -> Any:
 
     from ..explain.explanation import Explanation
     from ..explain.naming import called, names_of
-    from ..explain.sources import UsageError, by_formula, inputs_for, load, traceback_of
+    from ..explain.sources import UsageError, arranged, by_formula, inputs_for, load, traceback_of
 
     function = None
     try:
         function = load(options.function)
         inputs = inputs_for(function, options.shapes, options.seed, options.dtype)
-        output, variables = called(function, *inputs.values())
+        by_place, by_name = arranged(function, inputs)
+        output, variables = called(function, *by_place, **by_name)
     except UsageError as mistake:
         parser.error(str(mistake))
     except Exception as error:

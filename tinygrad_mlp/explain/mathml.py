@@ -20,7 +20,7 @@ from ..formulas.notation import COMMANDS as FUNCTIONS
 
 Element = list[Any]
 
-TOKENS = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\s+|.", re.DOTALL)
+TOKENS = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\s+|\+=|.", re.DOTALL)
 
 SIGNS = {
     r"\odot": "⊙", r"\cdot": "·", r"\times": "×", r"\ne": "≠", r"\le": "≤", r"\ge": "≥",

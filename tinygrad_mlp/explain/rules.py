@@ -13,7 +13,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..formulas.notation import Latex, Text
-from ..formulas.reader import Reader, tracing
+from ..formulas.reader import Reader, is_number, tracing
 from ..formulas.templates import TIGHT
 from ..formulas.terms import Term
 from ..ops import Op
@@ -79,7 +79,10 @@ class Rules:
         """What a node or a constant is called."""
         if isinstance(x, Node):
             return self.texts[x]
-        return self.write(wrap_constant(self.constants[id(x.array)]))
+        constant = self.constants[id(x.array)]
+        if x.array.size and is_number(constant):
+            constant = Constant(x.array.reshape(-1)[0].reshape(()), None)  # just the number
+        return self.write(wrap_constant(constant))
 
     def derivative(self, node: Node) -> Written:
         """∂f/∂x for a node x."""

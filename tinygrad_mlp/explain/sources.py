@@ -64,11 +64,12 @@ def load(where: str) -> Callable[..., Any]:
 
 
 def inputs_for(
-    function: Callable[..., Any], shapes: Sequence[Shape], seed: int, dtype: str
+    function: Callable[..., Any], shapes: Sequence[tuple[str, Shape]], seed: int, dtype: str
 ) -> dict[str, Tensor]:
-    """Normal random leaves for the function's arguments, in order, after ``manual_seed(seed)``.
+    """Normal random leaves for the function's arguments, in its order, after ``manual_seed(seed)``.
 
-    Arguments that have a default may be left out. UsageError where shapes are missing or too many.
+    The shapes come in that order, with "" for a name, or by name. Arguments that have a default may
+    be left out. UsageError where shapes are missing or too many.
     """
     try:
         parameters = list(inspect.signature(function).parameters.values())
@@ -76,19 +77,36 @@ def inputs_for(
         raise UsageError("the function does not say what its arguments are") from None
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     names = [p.name for p in parameters if p.kind in kinds]
-    needed = [p.name for p in parameters if p.kind in kinds and p.default is p.empty]
-    rest = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    if rest:
+    needed = {p.name for p in parameters if p.kind in kinds and p.default is p.empty}
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         names += [f"x{i}" for i in range(1, len(shapes) - len(names) + 1)]
-    if not len(needed) <= len(shapes) <= len(names):
+    if len({bool(name) for name, _ in shapes}) > 1:
+        raise UsageError("some of --shapes have names and some have none; name all of them or none")
+    given = dict(shapes if shapes and shapes[0][0] else zip(names, (s for _, s in shapes)))
+    if len(given) != len(shapes) or not needed <= given.keys() <= set(names):
         raise UsageError(
             f"the function takes {', '.join(names) or 'no arguments'}, and there "
             f"{'is 1 shape' if len(shapes) == 1 else f'are {len(shapes)} shapes'}; give the shape "
-            "of each, as in --shapes 5x3 3 number"
+            "of each, as in --shapes 5x3 3 scalar"
         )
     manual_seed(seed)
-    pairs = zip(names, shapes, strict=False)
-    return {name: randn(*shape, dtype=dtype, requires_grad=True) for name, shape in pairs}
+    return {
+        name: randn(*given[name], dtype=dtype, requires_grad=True)
+        for name in names
+        if name in given
+    }
+
+
+def arranged(
+    function: Callable[..., Any], inputs: dict[str, Tensor]
+) -> tuple[list[Tensor], dict[str, Tensor]]:
+    """The arguments to call with: by name where the function takes them so, or by place."""
+    kinds = {name: p.kind for name, p in inspect.signature(function).parameters.items()}
+    plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    if inspect.Parameter.VAR_POSITIONAL in kinds.values():
+        return list(inputs.values()), {}
+    by_place = [x for name, x in inputs.items() if kinds[name] is not plain]
+    return by_place, {name: x for name, x in inputs.items() if kinds[name] is plain}
 
 
 def by_formula(
