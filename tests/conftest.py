@@ -1,7 +1,8 @@
 """How many examples the property tests try, and which tests can run here.
 
-``quick`` is for the developer's loop and the default, ``thorough`` is for CI, and ``soak`` is what
-a property must survive once before it is called done: HYPOTHESIS_PROFILE=soak python -m pytest …
+``quick`` is for the developer's loop and the default, ``few`` is for mutants (mutation.py),
+``thorough`` is for CI, and ``soak`` is what a property must survive once before it is called done:
+HYPOTHESIS_PROFILE=soak python -m pytest …
 """
 
 import os
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, settings
 # Tests run side by side already. NumPy, which is not imported yet, reads this when it is.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-for name, examples in {"quick": 50, "thorough": 100, "soak": 100_000}.items():
+for name, examples in {"few": 10, "quick": 50, "thorough": 100, "soak": 100_000}.items():
     settings.register_profile(
         name,
         max_examples=examples,
