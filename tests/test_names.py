@@ -40,6 +40,12 @@ V = tg.tensor([1.0, 2.0, 3.0])
         (lambda: tg.device(3), TypeError, "device: a name as 'cpu' is needed, not 3"),
         (lambda: tg.cuda.synchronize(), AttributeError, "everything runs on the CPU"),
         (lambda: V.exp(out=V), TypeError, r"Tensor.exp\(\) got .* 'out'"),
+        (lambda: V.sum(out=V), TypeError, "sum: out= is not here; assign the result"),
+        (lambda: V.mean(kepdim=1), TypeError, "mean: kepdim= is not here; the nearest is keepdim="),
+        (lambda: V.std(out=V), TypeError, "std: out= is not here; assign the result"),
+        (lambda: V.clamp(maximum=1), TypeError, "clamp: maximum= is not here; .* max="),
+        (lambda: V.clone(memory_format=0), TypeError, r"clone: .* use contiguous\(\)"),
+        (lambda: V.softmax(), TypeError, "dim"),
     ],
 )  # fmt: skip
 def test_refused(call: Callable[[], Any], error: type[Exception], message: str) -> None:

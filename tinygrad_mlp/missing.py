@@ -140,13 +140,19 @@ def says_what_it_takes(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **options)
         except TypeError:
-            known = signature(function).parameters
+            known = [name for name in signature(function).parameters if name != "self"]
             for keyword in options:
                 if keyword not in known:
                     raise without(function.__name__, keyword, known) from None
             raise
 
     return call
+
+
+def say_what_they_take(cls: type, names: Iterable[str]) -> None:
+    """Do that for methods of a class."""
+    for name in names:
+        setattr(cls, name, says_what_it_takes(vars(cls)[name]))
 
 
 def without(function: str, keyword: str, known: Iterable[str]) -> TypeError:

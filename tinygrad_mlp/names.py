@@ -6,6 +6,7 @@ None of them has a VJP: the ops that they are made of have.
 from __future__ import annotations
 
 import builtins
+from inspect import isfunction
 from math import inf, nan
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from . import devices
 from .arguments import as_axes, as_axis, as_shape
 from .devices import CPU, require_cpu
 from .grad_fn import shown, shown_as
+from .missing import say_what_they_take
 from .random import default_generator
 
 
@@ -512,6 +514,11 @@ class Names:
     def logical_xor(self: Any, other: Any) -> Any:
         """Where exactly one of two is neither 0 nor false."""
         return (self != 0) ^ (other != 0)
+
+
+say_what_they_take(
+    Names, [n for n, f in vars(Names).items() if isfunction(f) and not n.startswith("_")]
+)
 
 
 def require_axes(name: str, *given: Any) -> None:

@@ -41,6 +41,7 @@ from .in_place import (
     set_data,
     set_part,
 )
+from .missing import missing_method, say_what_they_take, without
 from .names import Names
 from .ops import Op, Shape
 from .printing import format_tensor
@@ -171,7 +172,10 @@ def reduction(op: Op, doc: str) -> Callable[..., Tensor]:
         dim: AxisLike = None,
         keepdim: bool = False,
         dtype: DTypeLike | None = None,
+        **unknown: Any,
     ) -> Tensor:
+        if unknown:
+            raise without(op.name, next(iter(unknown)), ("dim", "keepdim", "dtype"))
         axes = None
         if axis is not None or dim is not None:
             axes = as_axes(op.name, self._array.ndim, axis, dim)
@@ -1000,11 +1004,13 @@ class Tensor(Names):
             # Only for what is not there. The slots that are seldom set all begin with _.
             if name[0] == "_":
                 raise AttributeError(name)
-            from .missing import missing_method
-
             raise missing_method(name)
 
 
+say_what_they_take(Tensor, (
+    "add", "argmax", "argmin", "backward", "clamp", "clone", "flatten", "log_softmax", "max", "min",
+    "numpy", "requires_grad_", "softmax", "squeeze", "sub", "to", "transpose", "unsqueeze",
+))  # fmt: skip
 for _name, _method in vars(Tensor).items():
     # By these Python calls them in its own errors, of a wrong keyword say.
     if "<locals>" in getattr(_method, "__qualname__", "") and not _name.startswith("__"):
