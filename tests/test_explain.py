@@ -3,7 +3,6 @@
 import gc
 import json
 import os
-import pty
 import re
 import select
 import shutil
@@ -211,6 +210,22 @@ def test_names_are_the_variables() -> None:
     assert tg.explain(loss_value, names={"weights": a}).entries[0].name.text == "first"
 
 
+def test_a_profiler_at_work_goes_on() -> None:
+    seen = []
+
+    def profile(frame: object, event: str, argument: object) -> None:
+        seen.append(event)
+
+    sys.setprofile(profile)
+    try:
+        found = tg.explain(lambda x: x * x, x=2.0)
+        assert sys.getprofile() is profile
+    finally:
+        sys.setprofile(None)
+    assert "call" in seen
+    assert [e.name.text for e in found.entries] == ["x", "f"]
+
+
 def test_formulas_of_the_two_layer_network() -> None:
     _, found = explained_two_layer()
     assert [e.computes.text for e in found.entries if e.computes] == [
@@ -366,6 +381,7 @@ def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 def keyed(keys: bytes, **environment: str) -> tuple[int, str, list[object]]:
     """The exit status and the output of --step on a terminal where these keys are pressed."""
+    import pty
     import termios
 
     master, slave = pty.openpty()
@@ -578,6 +594,16 @@ def test_mermaid_and_dot_hold_every_node_and_edge() -> None:
     dot = found.to_dot()
     assert '    n0 [label="x\\n100×1", shape=ellipse]' in dot
     assert dot.count("->") == 13
+
+
+def test_a_long_tape_in_jupyter_is_cut() -> None:
+    y = tg.tensor([1.0, 2.0], requires_grad=True)
+    for _ in range(250):
+        y = y.sin()
+    text = tg.explain(y.sum())._repr_mimebundle_()["text/html"]
+    assert "… and 52 more; save_html(path) shows all" in text
+    assert "… and 302 more" in text
+    ElementTree.fromstring(text)
 
 
 def test_hostile_names_in_mermaid_and_dot() -> None:

@@ -49,12 +49,15 @@ def called(
             variables.clear()
             variables.update(frame.f_locals)
 
-    before = sys.getprofile()
-    sys.setprofile(look)
+    # A profiler that is at work already is not disturbed: then there are no names.
+    free = sys.getprofile() is None
+    if free:
+        sys.setprofile(look)
     try:
         output = function(*args, **keywords)
     finally:
-        sys.setprofile(before)
+        if free:
+            sys.setprofile(None)
     if not isinstance(output, Tensor):
         raise TypeError(f"the function must return a Tensor, not {type(output).__name__}")
     return output, variables

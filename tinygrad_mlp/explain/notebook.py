@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
+from itertools import islice
 
 import numpy as np
 from numpy import ndarray
@@ -16,6 +17,7 @@ from .rules import Written
 from .summary import cells, number, summary
 
 MOST = 64  # cells of a heatmap: a table of a notebook is no place for more
+ROWS = 200  # of a table, likewise
 
 # In the colours of the notebook's theme, of which nothing is known: a tint over what is behind.
 NEGATIVE, POSITIVE = "30,110,200", "215,95,10"
@@ -84,7 +86,10 @@ def tape_html(explanation: Explanation) -> str:
 def section(title: str, head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
     heads = "".join(f"<th style='text-align:left'>{text}</th>" for text in head)
     cell = "<td style='text-align:left'>{}</td>".format
-    body = "".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
+    shown = list(islice(rows, ROWS))
+    body = "".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in shown)
+    if more := sum(1 for _ in rows):
+        body += f"<tr><td colspan='5'>… and {more} more; save_html(path) shows all</td></tr>"
     return (
         f"<table><caption style='text-align:left'><strong>{title}</strong></caption>"
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"

@@ -194,14 +194,16 @@ function heatmap(name, number) {
       const value = array.cells[row * array.columns + column];
       read.textContent = `${placeOf(array, row, column)} ${value}`;
     };
-    box.addEventListener("pointermove", (event) => {
+    const point = (event) => {
       const edge = canvas.getBoundingClientRect();
       const along = (at, start, size, n) =>
         Math.max(0, Math.min(n - 1, Math.floor(((at - start) / size) * n)));
       column = along(event.clientX, edge.left, edge.width, array.columns);
       row = along(event.clientY, edge.top, edge.height, array.rows);
       show();
-    });
+    };
+    box.addEventListener("pointermove", point);
+    box.addEventListener("pointerdown", point); // a finger that taps does not move
     box.addEventListener("focus", show);
     box.addEventListener("keydown", (event) => {
       const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };

@@ -75,7 +75,11 @@ def made_from(root: Node) -> list[Node]:
 def values_of(
     nodes: Sequence[Node], root: Node, output: ndarray, start: ndarray
 ) -> dict[Node, ndarray]:
-    """The value of each node: saved on the tape, held by a leaf's Tensor, or computed again."""
+    """The value of each node: saved on the tape, held by a leaf's Tensor, or computed again.
+
+    What a leaf's Tensor holds is its value now. Where values that were saved, and the output, do
+    not follow from it, it has been changed in place since, and is not taken for the one used.
+    """
     saved = {root: output}
 
     def keep(array: ndarray, origin: Node | Constant) -> Tensor:
@@ -91,7 +95,6 @@ def values_of(
             held[node] = tensor._array
     values = saved | held
     if not completed(values, nodes, saved):
-        # A Tensor that was changed in place since then no longer has the value that was used.
         values = dict(saved)
         completed(values, nodes, {})
     return values
