@@ -129,3 +129,17 @@ def test_what_was_a_view_keeps_the_memory_that_its_source_left() -> None:
     other += 1
     assert row.tolist() == [5, 5]
     assert x.tolist() == [[2, 2], [2, 2]]
+
+
+def test_data_may_come_back_to_the_memory_that_it_left() -> None:
+    x = tg.zeros(3)
+    old = x.detach()
+    x.data = tg.ones(3)
+    x.data = old
+    x += 2
+    assert old.tolist() == x.tolist() == [2, 2, 2]
+    row = tg.zeros(2, 3)
+    first, second = row[0], row[1]
+    first.data = second
+    first += 1
+    assert row.tolist() == [[0, 0, 0], [1, 1, 1]]

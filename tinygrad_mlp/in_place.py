@@ -123,6 +123,8 @@ def set_data(x: Tensor, value: Tensor) -> None:
     if is_same_memory(x, value):
         return  # It is the end of x.data += 1.
     assign(*moved(x, value._array))
+    if hasattr(value, "_family"):
+        value._family.forget(x)  # It may be the one that x has left.
     related(x, value)
 
 
@@ -165,6 +167,10 @@ class Family:
 
     def add(self, member: Tensor) -> None:
         self.members[ref(member, self.members.pop)] = None
+
+    def forget(self, member: Tensor) -> None:
+        for known in [r for r in self.members.copy() if r() is member]:
+            del self.members[known]
 
     def living(self) -> list[Tensor]:
         found = (r() for r in self.members.copy())
