@@ -6,7 +6,11 @@ SIGKILL, in processes of their own.
 """
 
 import os
+import signal
+import subprocess
 import sys
+import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -458,3 +462,144 @@ def test_load_changes_nothing(tmp_path: Path) -> None:
         return action, lambda: digits([problem.state(), found, folder_state(tmp_path)])
 
     assert every_fault(make, step=3) > 30
+
+
+# Memory that runs out, and processes that are killed.
+
+
+def python(program: str, *args: str, **options: Any) -> subprocess.Popen[str]:
+    root = str(Path(tg.__file__).parent.parent)
+    environment = {**os.environ, "PYTHONPATH": root, "OPENBLAS_NUM_THREADS": "1"}
+    # So that each array asks the system for memory, and none gets what another one left.
+    environment["MALLOC_MMAP_THRESHOLD_"] = "65536"
+    words = [sys.executable, "-c", textwrap.dedent(program), *args]
+    return subprocess.Popen(
+        words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+MEMORY = """
+    import gc, mmap, resource, sys
+    import numpy as np
+    import tinygrad_mlp as tg
+
+    n, what = 300, sys.argv[1]
+    net = tg.nn.Sequential(tg.nn.Linear(n, n), tg.nn.Sigmoid(), tg.nn.Linear(n, n))
+    x = tg.ones(n, n)
+    def make():
+        optimiser = tg.optim.Adam(net.parameters(), lr=0.0)
+        optimiser.zero_grad()
+        (net(x) ** 2).mean().backward()
+        optimiser.step()
+        loss = (net(x) ** 2).mean()
+        return optimiser, loss
+    def state(optimiser):
+        arrays = [p.grad._array for p in net.parameters()]
+        arrays += [p._array for p in net.parameters()]
+        arrays += [v for s in optimiser.state.values() for v in s.values()]
+        return [float(np.sum(a)) for a in arrays]
+    def action(optimiser, loss):
+        if what == "forward":
+            (net(x) ** 2).mean()
+        elif what == "backward":
+            loss.backward()
+        elif what == "step":
+            optimiser.step()
+        elif what == "save":
+            tg.save([net.state_dict(), optimiser.state_dict()], sys.argv[2])
+        elif what == "load":
+            tg.load(sys.argv[2])
+    def used():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[0]) * mmap.PAGESIZE
+    made = make()
+    tg.save([net.state_dict(), made[0].state_dict()], sys.argv[2])
+    action(*made)
+    refused = passed = 0
+    # More and more memory, until three in a row had enough.
+    extra = 0
+    while passed < 3:
+        made = make()
+        before = state(made[0])
+        gc.collect()
+        resource.setrlimit(resource.RLIMIT_AS, (used() + extra, resource.RLIM_INFINITY))
+        try:
+            action(*made)
+            passed += 1
+        except MemoryError:
+            refused += 1
+            passed = 0
+            resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+            assert state(made[0]) == before
+            action(*made)
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+        tg.load(sys.argv[2])
+        extra += int(sys.argv[3])
+    print(refused)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads how much memory is used from /proc")
+@pytest.mark.parametrize("step", [2**18, pytest.param(2**14, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("what", ["backward", "step", "save", "load"])
+def test_memory_that_runs_out(tmp_path: Path, what: str, step: int) -> None:
+    process = python(MEMORY, what, str(tmp_path / "checkpoint"), str(step))
+    output, errors = process.communicate(timeout=500)
+    assert process.returncode == 0, errors
+    report(f"MemoryError in {what}", int(output), 0)
+
+
+TRAINING = """
+    import os, sys
+    import tinygrad_mlp as tg
+
+    path, steps = sys.argv[1], int(sys.argv[2])
+    tg.manual_seed(0)
+    net = tg.nn.Sequential(tg.nn.Linear(2, 30), tg.nn.Tanh(), tg.nn.Linear(30, 1))
+    optimiser = tg.optim.Adam(net.parameters(), lr=0.01)
+    done = 0
+    if os.path.exists(path):
+        found = tg.load(path)
+        net.load_state_dict(found["net"])
+        optimiser.load_state_dict(found["optimiser"])
+        tg.random.default_generator.set_state(found["random"].numpy().view("u8"))
+        done = found["done"]
+    print("started", done, flush=True)
+    while done < steps:
+        x = tg.randn(8, 2)
+        optimiser.zero_grad()
+        ((net(x) - x.sum(1, keepdims=True)) ** 2).mean().backward()
+        optimiser.step()
+        done += 1
+        state = tg.random.default_generator.get_state().view("i8")
+        whole = {"net": net.state_dict(), "optimiser": optimiser.state_dict()}
+        tg.save({**whole, "random": state, "done": done}, path)
+    print("finished", flush=True)
+"""
+
+
+@pytest.mark.parametrize("kills", [4, pytest.param(200, marks=pytest.mark.soak)])
+def test_a_killed_run_resumes_to_the_same_digits(tmp_path: Path, kills: int) -> None:
+    steps = str(40 * kills)
+    whole = python(TRAINING, str(tmp_path / "whole"), steps)
+    assert whole.communicate(timeout=500)[1] == ""
+    path = tmp_path / "killed"
+    random = np.random.default_rng(0)
+    killed = 0
+    while True:
+        process = python(TRAINING, str(path), steps)
+        assert process.stdout is not None
+        process.stdout.readline()
+        if killed == kills:
+            assert process.communicate(timeout=500)[0] == "finished\n"
+            break
+        time.sleep(random.uniform(0, 0.1))
+        process.kill()
+        process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+        if path.exists():
+            tg.load(path)
+        if process.returncode == 0:
+            break
+    report("SIGKILL", killed, 0)
+    assert path.read_bytes() == (tmp_path / "whole").read_bytes()

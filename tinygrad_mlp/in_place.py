@@ -50,15 +50,16 @@ def in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor
     """The form of a method that changes its Tensor, as ``add_`` is of ``add``."""
 
     def method(self: Tensor, *args: Any, **options: Any) -> Tensor:
-        return become(self, function(self, *args, **options))
+        before = self._array
+        return become(self, function(self, *args, **options), before)
 
     method.__name__ = name
     method.__doc__ = f"``{function.__name__}`` in place: the Tensor itself becomes the result."
     return method
 
 
-def become(x: Tensor, result: Tensor) -> Tensor:
-    """x itself, with the result of an op as its value.
+def become(x: Tensor, result: Tensor, before: ndarray | None = None) -> Tensor:
+    """x itself, with the result of an op as its value, which was computed from the array before.
 
     ValueError where the result has another shape, TypeError where it is a float and x is not;
     RuntimeError for a leaf that requires grad while the tape records, and for a Tensor of which
@@ -75,7 +76,7 @@ def become(x: Tensor, result: Tensor) -> Tensor:
     base = views[-1]
     refuse_leaves(x, base)
     values: Values = {}
-    rewrite(x, result._array, values)
+    rewrite(x, result._array, values, before)
     changes: list[Change] = []
     recorded = is_grad_enabled() and any(t._node is not None for t in (result, *views))
     if not recorded or len(values) == 1:

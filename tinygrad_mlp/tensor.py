@@ -1258,8 +1258,8 @@ def accumulated(
             total = wrap(np.asarray(have._array + g))
         else:
             # As in PyTorch, .grad stays the same Tensor.
-            now = values[have][1] if have in values else have._array
-            rewrite(have, np.asarray(now + g), values)
+            before, now = values.get(have) or (have._array,) * 2
+            rewrite(have, np.asarray(now + g), values, before)
         objects.append(tag)
         old.append(have)
         new.append(total)
