@@ -168,6 +168,27 @@ def test_an_oracle_that_has_no_answer(capsys: pytest.CaptureFixture[str]) -> Non
         assert "the two-layer network's first derivatives" in capsys.readouterr().err
 
 
+def test_an_oracle_of_your_own(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "own_oracle.py").write_text(
+        "from tinygrad_mlp.testing import Answer, Oracle, oracle\n"
+        "def wrong():\n"
+        "    def answer(program, order, jitter):\n"
+        "        found, errors = oracle('complex').answer(program, order, jitter)\n"
+        "        return Answer({name: -x for name, x in found.items()}, errors)\n"
+        "    return Oracle('wrong', answer)\n"
+    )
+    monkeypatch.syspath_prepend(folder)
+    assert run("--against", "own_oracle:wrong", "--ops", "exp") == 1
+    assert "but by own_oracle:wrong -2.7" in capsys.readouterr().out
+    for name, message in (("own_oracle:x", "no attribute 'x'"), ("no_such:x", "No module named")):
+        with pytest.raises(SystemExit) as exit:
+            run("--against", name)
+        assert exit.value.code == 2
+        assert message in capsys.readouterr().err
+
+
 def test_break_all_is_a_table(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ def fuzz(parser: ArgumentParser) -> Run:
       complex      Im f(x + ih) / h, exact to rounding; else the default
       finite       finite differences, with an error estimate
       closed-form  the two-layer network's gradients, worked out by hand
+      MODULE:NAME  your own: a function that returns a tinygrad_mlp.testing.Oracle
 
     mistakes, for --break: sign, factor (one left out), argument (one in place
     of another), transpose (a missing one), unbroadcast (a forgotten one) and

@@ -8,7 +8,8 @@ True
 - ``check_op`` checks all that an op must satisfy: a row of the table, one of your own, a function.
 - ``fuzz`` runs the random programs of a ``Plan`` against oracles, as ``tinygrad-mlp fuzz`` does;
   ``generate`` makes one ``Program``, ``shrink`` makes one smaller, ``script`` writes one as a
-  script, and ``oracle`` is another way to its derivatives.
+  script, ``run`` runs one under any library, and ``oracle`` is another way to its derivatives,
+  which for a library of your own is a function that returns an ``Oracle``.
 - ``strategies`` has, for tests with Hypothesis, which only it needs, ``shapes``,
   ``broadcastable_shapes``, ``arrays``, ``tensors``, ``two_layer_problems`` and ``programs``.
 """
@@ -16,14 +17,16 @@ True
 from .checks import check_op, gradcheck, gradgradcheck
 from .fuzzing import Plan, Report, fuzz
 from .generating import generate
-from .oracles import Unavailable, oracle
-from .programs import Program
+from .oracles import Answer, Oracle, Unavailable, oracle
+from .programs import Program, run
 from .scripts import script
 from .shrinking import shrink
 from .specs import OPS
 
 __all__ = [
+    "Answer",
     "OPS",
+    "Oracle",
     "Plan",
     "Program",
     "Report",
@@ -34,6 +37,7 @@ __all__ = [
     "gradcheck",
     "gradgradcheck",
     "oracle",
+    "run",
     "script",
     "shrink",
 ]

@@ -39,7 +39,11 @@ class Unavailable(RuntimeError):  # noqa: N818 - it is the oracle's state, as St
 
 
 class Oracle(NamedTuple):
-    """``answer(program, order, jitter)``; a ``Jitter``, if there is one, disturbs the answer."""
+    """A way to a program's derivatives: ``answer(program, order, jitter)`` gives an ``Answer``.
+
+    ``run(program, lib, leaves, None, jitter)`` runs a program under a library; a ``Jitter``, if
+    there is one, disturbs what it computes, so that the answer shows what rounding can do to it.
+    """
 
     name: str
     answer: Callable[[Program, int, Jitter | None], Answer]
@@ -376,10 +380,20 @@ ORACLES: dict[str, Callable[[], Oracle]] = {
 def oracle(name: str) -> Oracle:
     """The oracle of this name; Unavailable where what it needs is not there.
 
+    The name is one of ``ORACLES``, or for an oracle of your own ``module:function``, a function
+    without parameters that returns an ``Oracle``.
+
     >>> from tinygrad_mlp.testing import generate, oracle
     >>> sorted(oracle("complex").answer(generate(seed=0, ops=["exp"]), 1, None).quantities)
     ['df/dx0', 'x1']
     """
+    module, _, function = name.partition(":")
+    if function:
+        try:
+            own: Oracle = getattr(import_module(module), function)()
+        except (ImportError, AttributeError) as error:
+            raise Unavailable(f"{name}: {error}") from None
+        return own._replace(name=name)
     if name not in ORACLES:
         raise Unavailable(f"{name!r} is not an oracle; there are: {', '.join(ORACLES)}")
     return ORACLES[name]()
