@@ -57,6 +57,8 @@ def test_asking_for_what_is_not_there() -> None:
     assert not hasattr(X, "no_such_method")
     assert getattr(X, "einsum", None) is None
     assert not hasattr(tg, "einsum")
+    assert "cumsum" not in dir(X)
+    assert "sigmoid" in dir(X)
     with pytest.raises(AttributeError, match="Tensor has no 'cumsum'; the nearest there is: sum"):
         X.cumsum(0)
     with pytest.raises(AttributeError, match="nearest there is: testing.gradcheck"):

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import wraps
-from inspect import signature
+from inspect import getattr_static, signature
 from typing import Any, ParamSpec, TypeVar
 
 from .absent import absent
@@ -103,6 +103,52 @@ NEAREST = (
     ),
     (r"", "op, which makes an op of your own of a function and its VJPs"),
 )
+# The public names of PyTorch 2.13's Tensor that are not here.
+METHODS = """
+H absolute_ acos acos_ acosh acosh_ addbmm addbmm_ addcdiv addcdiv_ addcmul addcmul_ addmm_
+addmv addmv_ addr addr_ adjoint aminmax angle apply_ arccos arccos_ arccosh arccosh_ arcsin
+arcsin_ arcsinh arcsinh_ arctan arctan2 arctan2_ arctan_ arctanh arctanh_ argwhere as_strided
+as_strided_ as_strided_scatter as_subclass asin asin_ asinh asinh_ atan atan2 atan2_ atan_
+atanh atanh_ baddbmm baddbmm_ bernoulli bernoulli_ bfloat16 bincount bitwise_and bitwise_and_
+bitwise_left_shift bitwise_left_shift_ bitwise_not bitwise_not_ bitwise_or bitwise_or_
+bitwise_right_shift bitwise_right_shift_ bitwise_xor bitwise_xor_ cauchy_ ccol_indices cdouble
+ceil ceil_ cfloat chalf cholesky cholesky_inverse cholesky_solve clamp_max clamp_max_ clamp_min
+clamp_min_ clip_ coalesce col_indices conj conj_physical conj_physical_ const_data_ptr copysign
+copysign_ corrcoef cosh cosh_ cov cross crow_indices cummax cummin cumprod cumprod_ cumsum
+cumsum_ data_ptr deg2rad deg2rad_ dense_dim dequantize det diag_embed diagflat diagonal
+diagonal_scatter diff digamma digamma_ dim_order dist divide_ dsplit eig eq_ erf erf_ erfc
+erfc_ erfinv erfinv_ exp2 exp2_ expm1 expm1_ exponential_ fill_diagonal_ fix fix_ fliplr flipud
+float_power float_power_ floor floor_ floor_divide floor_divide_ fmax fmin fmod fmod_ frac
+frac_ frexp gcd gcd_ ge_ geometric_ geqrf ger get_device grad_dtype greater greater_
+greater_equal greater_equal_ gt_ hardshrink hash_tensor heaviside heaviside_ histc histogram
+hsplit hypot hypot_ i0 i0_ igamma igamma_ igammac igammac_ imag index index_add index_add_
+index_copy index_copy_ index_fill index_fill_ index_put index_put_ index_reduce index_reduce_
+indices inner int_repr inverse ipu is_coalesced is_complex is_conj is_cpu is_distributed
+is_inference is_ipu is_maia is_meta is_mkldnn is_mps is_mtia is_neg is_nested is_nonzero
+is_pinned is_quantized is_same_size is_set_to is_shared is_signed is_sparse is_sparse_csr
+is_vulkan is_xla is_xpu isneginf isposinf isreal istft kron kthvalue layout lcm lcm_ ldexp
+ldexp_ le_ lerp lerp_ less less_ less_equal less_equal_ lgamma lgamma_ log10_ log1p_ log2_
+log_normal_ logaddexp logaddexp2 logcumsumexp logdet logical_and_ logical_not_ logical_or_
+logical_xor_ logit logit_ lstsq lt_ lu lu_solve mH map2_ map_ masked_scatter masked_scatter_
+matrix_exp matrix_power median mode module_load moveaxis msort mtia multinomial multiply_
+mvlgamma mvlgamma_ nan_to_num nan_to_num_ nanmean nanmedian nanquantile nansum narrow_copy ne_
+negative_ new new_empty new_empty_strided nextafter nextafter_ nonzero_static not_equal
+not_equal_ orgqr ormqr output_nr pin_memory pinverse polygamma polygamma_ positive prelu prod
+put put_ q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point
+qr qscheme quantile rad2deg rad2deg_ random_ real record_stream register_hook
+register_post_accumulate_grad_hook reinforce remainder remainder_ renorm renorm_
+repeat_interleave resize resize_ resize_as resize_as_ resize_as_sparse_ resolve_conj
+resolve_neg retains_grad roll rot90 round round_ row_indices scatter scatter_ scatter_add
+scatter_add_ scatter_reduce scatter_reduce_ select_scatter set_ sgn sgn_ share_memory_ sign_
+signbit sinc sinc_ sinh sinh_ slice_inverse slice_scatter slogdet smm solve sparse_dim
+sparse_mask sparse_resize_ sparse_resize_and_clear_ split_with_sizes squeeze_ sspaddmm stft
+storage storage_offset storage_type subtract_ sum_to_size svd swapaxes_ swapdims swapdims_
+symeig t_ take take_along_dim tan_ tensor_split tile to_dense to_mkldnn to_padded_tensor
+to_sparse to_sparse_bsc to_sparse_bsr to_sparse_coo to_sparse_csc to_sparse_csr transpose_
+triangular_solve true_divide_ trunc trunc_ type unflatten unfold unique unique_consecutive
+unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze_ untyped_storage values vdot
+volatile vsplit xlogy xlogy_ xpu
+"""
 KEYWORDS = {
     "out": "assign the result",
     "device": "device='cpu'",
@@ -113,10 +159,27 @@ KEYWORDS = {
 }
 
 
-def missing_method(name: str) -> AttributeError:
-    """The error for a method that Tensors do not have."""
-    tensor = sys.modules[__package__].Tensor
-    return absent("Tensor", name, dir(tensor), rules=NEAREST)
+class Missing:
+    """A method of PyTorch's that Tensors do not have."""
+
+    # Not Tensor.__getattr__, beside which Python takes longer to find what is there.
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        there = (n for n in dir(owner) if not isinstance(getattr_static(owner, n), Missing))
+        raise absent("Tensor", self.name, there, rules=NEAREST)
+
+
+def say_what_is_missing(cls: type) -> frozenset[str]:
+    """Have a class meet the names of METHODS with the nearest that it has; returns those names."""
+    names = frozenset(METHODS.split()).difference(dir(cls))
+    for name in names:
+        setattr(cls, name, Missing(name))
+    return names
 
 
 def module_getattr(module: str) -> Callable[[str], Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from weakref import ref
 
 import numpy as np
@@ -41,7 +41,7 @@ from .in_place import (
     set_data,
     set_part,
 )
-from .missing import missing_method, say_what_they_take, without
+from .missing import say_what_is_missing, say_what_they_take, without
 from .names import Names
 from .ops import Op, Shape
 from .printing import format_tensor
@@ -998,15 +998,11 @@ class Tensor(Names):
             return choose(more[1], self, more[0])
         return FUNCTIONS[op](self, more) if len(op.vjps) == 1 else FUNCTIONS[op](self, *more)
 
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            # Only for what is not there. The slots that are seldom set all begin with _.
-            if name[0] == "_":
-                raise AttributeError(name)
-            raise missing_method(name)
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in absent_names]
 
 
+absent_names = say_what_is_missing(Tensor)
 say_what_they_take(Tensor, (
     "add", "argmax", "argmin", "backward", "clamp", "clone", "flatten", "log_softmax", "max", "min",
     "numpy", "requires_grad_", "softmax", "squeeze", "sub", "to", "transpose", "unsqueeze",
