@@ -93,6 +93,7 @@ def figures(page: Page, name: str) -> list[float]:
     """The figures of a heatmap as its table shows them."""
     figure = page.locator(f'#card figure[data-name="{name}"]')
     figure.locator("summary").click()
+    figure.locator("td").nth(1).wait_for()  # the table is made on an event that comes later
     cells = figure.locator("td").all_inner_texts()
     return [float(cell) for cell in cells if cell]
 

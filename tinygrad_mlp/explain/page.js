@@ -570,7 +570,7 @@ byId("play").addEventListener("click", () => play(!playing));
 byId("speed").addEventListener("change", () => playing && play(true));
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select, input")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select")) return;
   const moves = { ArrowRight: current + 1, ArrowLeft: current - 1, Home: 0, End: steps.length - 1 };
   if (event.key in moves) go(moves[event.key]);
   else if (event.key === " " && !event.target.closest("button, summary, a")) play(!playing);
