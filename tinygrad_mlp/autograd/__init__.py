@@ -16,11 +16,13 @@ from ..missing import module_getattr
 from ..tape import enable_grad, no_grad, set_grad_enabled
 from ..tensor import Tensor
 from . import functional
+from .anomaly import detect_anomaly
 from .function import Function
 
 __all__ = [
     "Function",
     "backward",
+    "detect_anomaly",
     "enable_grad",
     "functional",
     "grad",

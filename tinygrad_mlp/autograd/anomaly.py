@@ -1,0 +1,205 @@
+"""The first nan or infinity, found where it comes up: PyTorch's ``detect_anomaly``.
+
+Nothing in the rest of the package knows of this module. While such a context is open, two functions
+that every op and every walk back goes through are replaced by others that look at what comes out.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from contextvars import ContextVar
+from copy import copy
+from pathlib import Path
+from threading import Lock
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from .. import functional
+from ..ops import Op, Value
+from ..tape import Constant, Node, run_with, walk
+from ..tensor import Tensor, wrap
+
+__all__ = ["detect_anomaly"]
+
+PACKAGE = str(Path(__file__).parents[1])
+
+# By the position of a node, the line of the user's code that made it; None outside of the contexts.
+lines: ContextVar[dict[int, str] | None] = ContextVar("lines", default=None)
+# Within a walk back, it is the VJP's result that counts, and not those of the ops in it.
+walking: ContextVar[bool] = ContextVar("walking", default=False)
+# By its module's name, for the package's own ``tensor`` is a function.
+replaced: tuple[Any, ...] = (sys.modules[Tensor.__module__], functional)
+opening = Lock()
+contexts = 0
+
+
+class detect_anomaly(ContextDecorator):
+    """A context in which the first nan or infinity that an op or its VJP returns is an error.
+
+    RuntimeError with the op, a summary of its inputs, and the line of your code that ran it, in the
+    forward and in the walk back. Per thread and asyncio task; meanwhile NumPy gives no warnings of
+    its own for the same. Without such a context nothing is looked at, and nothing costs time.
+
+    >>> import tinygrad_mlp as tg
+    >>> x = tg.tensor([0.0, 1.0], requires_grad=True)
+    >>> with tg.autograd.detect_anomaly():
+    ...     x.sqrt().sum().backward()  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    RuntimeError: sqrt, backward: its VJP for input 0 returned inf in 1 of 2 entries
+      g: shape (2,), float32, from 1 to 1
+      out: shape (2,), float32, from 0 to 1
+      the op was run by ...
+    """
+
+    def __init__(self, check_nan: bool = True) -> None:
+        self.check_nan = check_nan
+        self.entered: ContextVar[Any] = ContextVar("entered", default=())
+
+    def __enter__(self) -> None:
+        global contexts
+        quiet = np.errstate(all="ignore")
+        quiet.__enter__()
+        token = lines.set({} if self.check_nan else None)
+        self.entered.set((token, quiet, self.entered.get()))
+        with opening:
+            contexts += 1
+            for module in replaced:
+                module.wrap, module.walk = checked_wrap, checked_walk
+
+    def __exit__(self, *exception: object) -> None:
+        global contexts
+        with opening:
+            contexts -= 1
+            if contexts == 0:
+                for module in replaced:
+                    module.wrap, module.walk = wrap, walk
+        token, quiet, earlier = self.entered.get()
+        self.entered.set(earlier)
+        lines.reset(token)
+        quiet.__exit__(None, None, None)
+
+
+def checked_wrap(array: ndarray, node: Node | None = None) -> Tensor:
+    """``tensor.wrap``, after a look at the result of an op."""
+    made_by = lines.get()
+    frame = sys._getframe(1)
+    op = frame.f_locals.get("op")
+    if made_by is not None and isinstance(op, Op) and frame.f_locals.get("out") is array:
+        line = users_line(frame)
+        if node is not None:
+            made_by[node.position] = line
+        if not walking.get() and (bad := spoiled(array)):
+            local = frame.f_locals
+            inputs = local["arrays"] if "arrays" in local else [local["x"], local.get("y")]
+            raise RuntimeError(
+                f"{op.name}: it returned {bad}"
+                + "".join(
+                    f"\n  {'xyz'[i] if i < 3 else f'input {i}'}: {summary(x)}"
+                    for i, x in enumerate(inputs)
+                    if x is not None
+                )
+                + f"\n  the op was run by {line}"
+            )
+    return wrap(array, node)
+
+
+def checked_walk(
+    cotangents: dict[Node, Value],
+    keep: set[Node] | None = None,
+    lift: Callable[[Value, Node | Constant], Value] | None = None,
+) -> tuple[dict[Node, Value], list[Node]]:
+    """``tape.walk``, with a look at what each VJP returns."""
+    made_by = lines.get()
+    if made_by is None:
+        return walk(cotangents, keep, lift)
+    nodes = list(cotangents)
+    seen = set(nodes)
+    for node in nodes:  # grows while it is walked
+        for source, *_ in node.edges or ():
+            if source not in seen:
+                seen.add(source)
+                nodes.append(source)
+    ops = [node.op for node in nodes]
+    try:
+        for node in nodes:
+            if node.op is not None:
+                where = made_by.get(node.position, "code outside of the context")
+                node.op = looking(node.op, where)
+        found: dict[Node, Value]
+        found, passed = run_with({walking: True}, walk, cotangents, keep, lift)
+    finally:
+        for node, op in zip(nodes, ops, strict=True):
+            node.op = op
+    for g in found.values():
+        if bad := spoiled(g):
+            raise RuntimeError(f"backward: the sum of a Tensor's gradients has {bad}")
+    return found, passed
+
+
+def looking(op: Op, where: str) -> Op:
+    """The op, with VJPs that raise if they return a nan or an infinity."""
+
+    def checked(i: int, vjp: Callable[..., Value]) -> Callable[..., Value]:
+        def call(g: Value, *args: Any) -> Value:
+            result = vjp(g, *args)
+            if bad := spoiled(result):
+                known = ["out", "x", "y"]
+                lines_of = [f"\n  g: {summary(g)}"]
+                for place, x in zip(op.wants[i], args, strict=False):
+                    if isinstance(x, ndarray | Tensor):
+                        name = known[place] if place < len(known) else "an option"
+                        lines_of.append(f"\n  {name}: {summary(x)}")
+                raise RuntimeError(
+                    f"{op.name}, backward: its VJP for input {i} returned {bad}"
+                    + "".join(lines_of)
+                    + f"\n  the op was run by {where}"
+                )
+            return result
+
+        return call
+
+    made = copy(op)
+    made.vjps = tuple(checked(i, vjp) for i, vjp in enumerate(op.vjps))
+    return made
+
+
+def array_of(x: Value) -> ndarray:
+    return x._array if isinstance(x, Tensor) else np.asarray(x)
+
+
+def spoiled(x: Value) -> str:
+    """Which of nan and the infinities are in it, and in how many entries; "" if none is."""
+    array = array_of(x)
+    if array.dtype.kind != "f" or np.isfinite(array).all():
+        return ""
+    kinds: dict[str, Any] = {"nan": np.isnan, "inf": np.isposinf, "-inf": np.isneginf}
+    found = " and ".join(name for name, test in kinds.items() if test(array).any())
+    return f"{found} in {(~np.isfinite(array)).sum()} of {array.size} entries"
+
+
+def summary(x: Value) -> str:
+    array = array_of(x)
+    text = f"shape {array.shape}, {array.dtype}"
+    finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
+    if finite.size:
+        text += f", from {finite.min():.6g} to {finite.max():.6g}"
+    bad = spoiled(array)
+    return f"{text}, and {bad}" if bad else text
+
+
+def users_line(frame: FrameType | None) -> str:
+    """The line outside of this package that is being run."""
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    if frame is None:
+        return "an unknown line"
+    name, number = frame.f_code.co_filename, frame.f_lineno
+    source = linecache.getline(name, number).strip()
+    return f"{name}:{number}, in {frame.f_code.co_name}" + (f": {source}" if source else "")
