@@ -45,7 +45,7 @@ NEAREST = (
         "reshape, memory is out of sight, so that the tape cannot be changed behind its back",
     ),
     (
-        r"hook|anomaly|saved_tensors|multithreading|graph|Forward|dual|forward_ad",
+        r"hook|saved_tensors|multithreading|graph|Forward|dual|forward_ad",
         "autograd.grad, or Tensor.retain_grad()",
     ),
     (
@@ -56,6 +56,7 @@ NEAREST = (
     (r"profiler|^autograd_|Event|record_function", "compile, for speed"),
     (r"^_?jit|script|trace|export|onnx|fx|dynamo|_compile|inductor|package|hub", "compile"),
     (r"inference|no_grad", "no_grad"),
+    (r"anomaly", "autograd.detect_anomaly"),
     (r"rng|seed|Generator", "manual_seed, or Generator"),
     (
         r"multinomial|bernoulli|poisson|binomial|exponential|geometric|cauchy|log_normal"
