@@ -255,8 +255,12 @@ def test_a_derivative_is_bracketed_where_it_is_transposed() -> None:
         (r"\frac{1}{x y}", "<mfrac><mn>1</mn><mrow><mi>x</mi><mi>y</mi></mrow></mfrac>"),
         (
             r"\left(1 - x\right)^{2}",
-            '<msup><mrow><mo fence="true">(</mo><mn>1</mn><mo>−</mo><mi>x</mi>'
-            '<mo fence="true">)</mo></mrow><mn>2</mn></msup>',
+            '<msup><mrow><mo stretchy="false">(</mo><mn>1</mn><mo>−</mo><mi>x</mi>'
+            '<mo stretchy="false">)</mo></mrow><mn>2</mn></msup>',
+        ),
+        (
+            r"\left(\frac{1}{x}\right)",
+            "<mrow><mo>(</mo><mfrac><mn>1</mn><mi>x</mi></mfrac><mo>)</mo></mrow>",
         ),
         (r"\exp\sqrt{\alpha }", "<mrow><mi>exp</mi><msqrt><mi>α</mi></msqrt></mrow>"),
         (r"\mathtt{a\_b\ \langle 3C7\rangle \{\}}", "<mtext>a_b χ{}</mtext>"),
@@ -265,7 +269,7 @@ def test_a_derivative_is_bracketed_where_it_is_transposed() -> None:
         ("x += 2.5", "<mrow><mi>x</mi><mo>+=</mo><mn>2.5</mn></mrow>"),
         (
             r"\begin{cases} x & {c} \\ 0 & \text{else} \end{cases}",
-            '<mrow><mo fence="true">{</mo><mtable><mtr><mtd><mi>x</mi></mtd><mtd><mi>c</mi></mtd>'
+            "<mrow><mo>{</mo><mtable><mtr><mtd><mi>x</mi></mtd><mtd><mi>c</mi></mtd>"
             "</mtr><mtr><mtd><mn>0</mn></mtd><mtd><mtext>else</mtext></mtd></mtr></mtable></mrow>",
         ),
     ],

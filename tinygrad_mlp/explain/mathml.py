@@ -29,6 +29,7 @@ SIGNS = {
     r"\langle": "⟨", r"\rangle": "⟩",
 }  # fmt: skip
 SYMBOLS = {r"\infty": "∞", r"\partial": "∂", r"\top": "⊤"}
+TALL = {"mfrac", "mtable", "msqrt"}
 SPACES = {r"\,": "0.17em", r"\ ": "0.25em"}
 LETTERS = {
     "epsilon": "ϵ", "phi": "ϕ", "theta": "θ", "lambda": "λ", "Lambda": "Λ",
@@ -126,10 +127,11 @@ class Parser:
         if token == r"\sqrt":
             return [["msqrt", self.argument()]]
         if token == r"\left":
-            opening = self.fence()
+            opening = self.take()
             inside = self.sequence(lambda token: token == r"\right")
             self.take()
-            return [["mrow", opening, *inside, self.fence()]]
+            tall = any(map(is_tall, inside))
+            return [["mrow", fence(opening, tall), *inside, fence(self.take(), tall)]]
         if token == r"\begin":
             return [self.cases()]
         if token == r"\mathtt":
@@ -145,10 +147,6 @@ class Parser:
             return []
         return [single(token)]
 
-    def fence(self) -> Element:
-        token = self.take()
-        return ["mo", {"fence": "true"}, SIGNS.get(token, token)]
-
     def cases(self) -> Element:
         self.raw()  # cases, the only environment there is
         lines: list[Element] = [["mtr"]]
@@ -162,7 +160,18 @@ class Parser:
                 lines.append(["mtr"])
         self.take()
         self.raw()
-        return ["mrow", ["mo", {"fence": "true"}, "{"], ["mtable", *lines]]
+        return ["mrow", fence("{", True), ["mtable", *lines]]
+
+
+def fence(token: str, tall: bool) -> Element:
+    # Some fonts put space around what may stretch, even where it does not.
+    attributes = {} if tall else {"stretchy": "false"}
+    return ["mo", attributes, SIGNS.get(token, token)]
+
+
+def is_tall(part: Any) -> bool:
+    """Whether an element has a fraction, a table or a root in it; text and attributes have not."""
+    return isinstance(part, list) and (part[0] in TALL or any(map(is_tall, part[1:])))
 
 
 def single(token: str) -> Element:
