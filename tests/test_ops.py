@@ -292,28 +292,49 @@ def test_quotients_do_not_overflow_on_the_way() -> None:
     np.testing.assert_allclose(found, [1e100, -1e250], rtol=1e-15)
 
 
+LINE = np.array([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0])
+
+
 @pytest.mark.parametrize(
-    ("name", "inside", "outside"),
+    ("name", "more", "outside"),
     [
-        ("div", (1.0, -2.0), (1.0, 0.0)),
-        ("pow", (-1.0, 2), (-1.0, 0.5)),
-        ("pow", (0.0, 1), (0.0, -1)),
-        ("pow_tensor", (0.5, -1.0), (0.0, 1.0)),
-        ("log", (0.5,), (0.0,)),
-        ("sqrt", (0.5,), (0.0,)),
-        ("relu", (-0.5,), (0.0,)),
-        ("abs", (-0.5,), (0.0,)),
-        ("sign", (-0.5,), (0.0,)),
-        ("clamp", (0.5, -1, 1), (1.0, -1, 1)),
-        ("maximum", (0.5, 1.0), (1.0, 1.0)),
-        ("minimum", (0.5, 1.0), (1.0, 1.0)),
+        ("pow", (0.5,), [-2, -1, -0.5, 0]),
+        ("pow", (1.5,), [-2, -1, -0.5, 0]),
+        ("pow", (-0.5,), [-2, -1, -0.5, 0]),
+        ("pow", (-1,), [0]),
+        ("pow", (-2.0,), [0]),
+        ("pow", (0,), []),
+        ("pow", (1,), []),
+        ("pow", (2.0,), []),
+        ("pow_tensor", (-1.0,), [-2, -1, -0.5, 0]),
+        ("log", (), [-2, -1, -0.5, 0]),
+        ("log1p", (), [-2, -1]),
+        ("sqrt", (), [-2, -1, -0.5, 0]),
+        ("relu", (), [0]),
+        ("abs", (), [0]),
+        ("sign", (), [0]),
+        ("clamp", (-1, 0.5), [-1, 0.5]),
+        ("maximum", (1.0,), [1]),
+        ("minimum", (-0.5,), [-0.5]),
     ],
 )
-def test_domains(name: str, inside: Any, outside: Any) -> None:
+def test_domains(name: str, more: Any, outside: list[float]) -> None:
     domain = ops.TABLE[name].domain
     assert domain is not None
-    assert domain(*inside)
-    assert not domain(*outside)
+    assert LINE[~np.broadcast_to(domain(LINE, *more), LINE.shape)].tolist() == outside
+
+
+def test_domains_of_second_inputs() -> None:
+    domains = {name: op.domain for name, op in ops.TABLE.items() if op.domain}
+    assert LINE[~domains["div"](1.0, LINE)].tolist() == [0]
+    assert domains["pow_tensor"](0.5, LINE)
+    assert len(domains) == 12
+
+
+def test_rows_that_broadcast() -> None:
+    assert {name for name, op in ops.TABLE.items() if op.broadcasts} == {
+        "add", "sub", "mul", "div", "pow_tensor", "matmul", "maximum", "minimum", "where", "expand",
+    }  # fmt: skip
 
 
 # Axes and indices, in all their forms.
