@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 
 Rules = Sequence[tuple[str, str]]  # patterns of names, and what is nearest to those
 
@@ -35,6 +34,8 @@ def absent(
 
 def alike(name: str, names: Iterable[str], cutoff: float) -> str:
     """The name that is spelled most alike, but for capitals and underscores; "" for none."""
+    from difflib import get_close_matches  # which most programs never need
+
     plain = {n.lower().replace("_", ""): n for n in names}
     close = get_close_matches(name.lower().replace("_", ""), plain, 1, cutoff)
     return plain[close[0]] if close else ""

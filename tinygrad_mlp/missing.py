@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from functools import wraps
 from inspect import getattr_static, signature
 from typing import Any, ParamSpec, TypeVar
@@ -221,6 +220,8 @@ def say_what_they_take(cls: type, names: Iterable[str]) -> None:
 
 def without(function: str, keyword: str, known: Iterable[str]) -> TypeError:
     """The error for a keyword that a function does not take."""
+    from difflib import get_close_matches  # which most programs never need
+
     near = get_close_matches(keyword, known, 1, 0.6)
     hint = KEYWORDS.get(keyword) or (f"the nearest is {near[0]}=" if near else "")
     hint = hint or f"it takes {', '.join(known) or 'none'}"

@@ -170,8 +170,11 @@ def values_of(
             if isinstance(source, Node) and source not in seen:
                 seen.add(source)
                 nodes.append(source)
+    order = sorted(seen, key=position)
+    # An array is let go of when the last that needs it has been computed.
+    last = {x: node for node in order for x in node.inputs or () if isinstance(x, Node)}
     with np.errstate(all="ignore"):
-        for node in sorted(seen, key=position):
+        for node in order:
             if node in known:
                 continue
             if node.op is None or node.inputs is None:
@@ -188,6 +191,9 @@ def values_of(
                 for s in node.inputs
             )
             known[node] = values.apply(node.op, inputs, node.options, actual[node])
+            for x in {x for x in node.inputs if isinstance(x, Node)}:
+                if last[x] is node:
+                    del actual[x]
     found = [
         None if y is None else values.constant(y._array) if y._node is None else known[y._node]
         for y in outputs

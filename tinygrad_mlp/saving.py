@@ -8,18 +8,19 @@ alone go back and forth between this package and others that know the format.
 
 from __future__ import annotations
 
-import json
 import os
-from hashlib import sha256
 from math import prod
-from pathlib import Path
-from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import ndarray
 
 from .tensor import Tensor, wrap
+
+# json, pathlib, secrets and hashlib, which together take as long to import as the rest of the
+# package, are imported by those who save and load.
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["load", "save"]
 
@@ -49,6 +50,9 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     >>> net.load_state_dict(loaded["net"])
     <All keys matched successfully>
     """
+    import json
+    from pathlib import Path
+
     arrays: dict[str, ndarray] = {}
     tree = flattened(obj, "", arrays)
     header: dict[str, Any] = {}
@@ -76,6 +80,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     Nothing in a file is ever executed. ValueError where it is truncated, was changed since it was
     saved, or is not such a file at all; OSError where it cannot be read.
     """
+    from pathlib import Path
+
     try:
         return parsed(Path(path).read_bytes())
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -115,6 +121,8 @@ def flattened(value: Any, name: str, arrays: dict[str, ndarray]) -> Any:
 
 
 def parsed(data: bytes) -> Any:
+    import json
+
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or size > min(LONGEST, len(data) - 8):
         raise ValueError("it is truncated, or not a safetensors file")
@@ -167,6 +175,9 @@ def unflattened(tree: Any, arrays: dict[str, ndarray]) -> Any:
 
 
 def digest(header: dict[str, Any], tree: str, chunks: list[Any]) -> str:
+    import json
+    from hashlib import sha256
+
     found = sha256(json.dumps([header, tree], sort_keys=True).encode())
     for chunk in chunks:
         found.update(chunk)
@@ -175,6 +186,8 @@ def digest(header: dict[str, Any], tree: str, chunks: list[Any]) -> str:
 
 def replace_file(path: Path, chunks: list[Any]) -> None:
     """Write a file such that at each moment either the old one is there or the new one."""
+    from secrets import token_hex
+
     # In the same folder, since a move between file systems is not one step.
     part = path.with_name(f".{path.name}.{token_hex(8)}.part")
     file = None
