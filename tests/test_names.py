@@ -145,3 +145,20 @@ def test_data_may_come_back_to_the_memory_that_it_left() -> None:
     first.data = second
     first += 1
     assert row.tolist() == [[0, 0, 0], [1, 1, 1]]
+
+
+def test_what_overlaps_is_copied_only_where_the_order_does_not_matter() -> None:
+    x = tg.arange(6.0).reshape(2, 3)
+    x.copy_(x)
+    x[:, 0] = x[:, 1]
+    assert x.tolist() == [[1, 1, 2], [4, 4, 5]]
+    x[:] = x[0]
+    assert x.tolist() == [[1, 1, 2], [1, 1, 2]]
+    x[0] = tg.tensor([0.0, 3.0, 2.0])
+    square = x[:, :2]
+    with pytest.raises(RuntimeError, match=r"copy_: .* clone\(\) the value"):
+        square.copy_(square.t())
+    with pytest.raises(RuntimeError, match=r"setitem: .* clone\(\) the value"):
+        x[0, 1:] = x[0, :-1]
+    x[0, 1:] = x[0, :-1].clone()
+    assert x.tolist() == [[0, 0, 3], [1, 1, 2]]

@@ -153,6 +153,26 @@ def refuse_leaves(*tensors: Tensor) -> None:
         )
 
 
+def refuse_overlap(caller: str, part: ndarray, value: ndarray) -> None:
+    """RuntimeError where the result of copying a value to its own memory depends on the order.
+
+    PyTorch does it in some order, so that an entry may be overwritten before it is copied.
+    """
+    if owner(part) is not owner(value) or not np.shares_memory(part, value):
+        return
+    try:
+        value = np.broadcast_to(value, part.shape)
+    except ValueError:
+        return  # which is refused with other words
+    sources, targets = addresses(value), addresses(part)
+    different = (part != value) & ((part == part) | (value == value))
+    if np.isin(targets[different], sources[sources != targets]).any():
+        raise RuntimeError(
+            f"{caller}: the value lies in the same memory as what it is copied to, and an entry "
+            "would be overwritten before it is copied; clone() the value"
+        )
+
+
 # Who lies in the same memory.
 
 
@@ -208,6 +228,15 @@ def owner(array: ndarray) -> ndarray:
 
 def address(array: ndarray) -> int:
     return int(array.__array_interface__["data"][0])
+
+
+def addresses(array: ndarray) -> ndarray:
+    """Where in memory each entry is."""
+    found = np.full(array.shape, address(array))
+    grid: Any = np.indices(array.shape, sparse=True)
+    for places, step in zip(grid, array.strides, strict=True):
+        found += places * step
+    return found
 
 
 def is_part_of(x: Tensor, y: Tensor) -> bool:

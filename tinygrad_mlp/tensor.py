@@ -36,6 +36,8 @@ from .in_place import (
     in_place,
     is_part_of,
     is_same_memory,
+    owner,
+    refuse_overlap,
     related,
     rewrite,
     set_data,
@@ -613,6 +615,8 @@ class Tensor(Names):
             value = constant(value, self.dtype, "setitem")
         elif getattr(value, "_source", (None,))[0] is self and is_same_memory(value, self[index]):
             return  # As x[0] += 1 ends, after the part has been changed in place.
+        elif owner(value._array) is owner(self._array):
+            refuse_overlap("setitem", self[index]._array, value._array)
         set_part(self, entries, value, number)
 
     def zero_(self) -> Tensor:
@@ -630,6 +634,7 @@ class Tensor(Names):
     def _replaced_by(self, other: Any, name: str) -> Tensor:
         if not isinstance(other, Tensor):
             other = constant(other, self.dtype, "copy_")
+        refuse_overlap("copy_", self._array, other._array)
         other = other.expand(self.shape).to(self.dtype)
         if self._node is not None or other._node is not None:
             # As in PyTorch, what is on the tape stays there, with a gradient of zeros.
