@@ -331,6 +331,13 @@ def test_domains_of_second_inputs() -> None:
     assert len(domains) == 12
 
 
+def test_what_vjps_can_ask_for() -> None:
+    ops.Op("one", "", lambda x: x, lambda g, shape, dtype, x, out: g)
+    with pytest.raises(ValueError, match="tuple"):
+        ops.Op("two", "", lambda x, y: x, lambda g: g, lambda g, shape: g)
+    assert not ops.Op("one", "", lambda x: x).broadcasts
+
+
 def test_rows_that_broadcast() -> None:
     assert {name for name, op in ops.TABLE.items() if op.broadcasts} == {
         "add", "sub", "mul", "div", "pow_tensor", "matmul", "maximum", "minimum", "where", "expand",
