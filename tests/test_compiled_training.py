@@ -128,6 +128,18 @@ def test_another_option_makes_another_program() -> None:
     assert len(step.programs) == 2
 
 
+def test_state_that_a_step_does_not_use_stays() -> None:
+    mine, theirs = network(), network()
+    a, b = (optim.SGD(m.parameters(), lr=0.1, momentum=0.5) for m in (mine, theirs))
+    step = tg.compile(loss_of(mine), optimizer=a)
+    for momentum in (0.5, 0.5, 0.0, 0.5):
+        for o in (a, b):
+            o.param_groups[0]["momentum"] = momentum
+        step(X, Y)
+        uncompiled(loss_of(theirs), b, X, Y)
+    assert_alike(a, b, 4)
+
+
 def groups(kind: Any) -> tuple[Any, Callable[..., tg.Tensor]]:
     """Parameters of two groups and of all kinds: with and without axes, frozen, unused."""
     w = tg.tensor([1.0, -2.0], requires_grad=True).named("w")

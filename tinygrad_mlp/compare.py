@@ -5,14 +5,11 @@ from __future__ import annotations
 import builtins
 import gc
 import os
-import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from importlib import import_module
 from inspect import signature
 from math import isfinite
-from statistics import median
 from textwrap import wrap
 from time import perf_counter
 from types import CellType, FunctionType, ModuleType
@@ -188,6 +185,8 @@ class Comparison:
         yield from wrap(self.notes(), 80)
 
     def _repr_html_(self) -> str:
+        from html import escape  # most programs need neither this nor tracemalloc
+
         parts = [f"<p>{escape(self.heading())}</p>"]
         for table in (self.rows(), self.costs()):
             cells = [
@@ -442,12 +441,14 @@ def timed(runs: dict[str, Run], seconds: float) -> tuple[int, dict[str, float]]:
     finally:
         if collecting:
             gc.enable()
-    return len(times[OURS]), {key: median(taken) for key, taken in times.items()}
+    return len(times[OURS]), {key: float(np.median(taken)) for key, taken in times.items()}
 
 
 def traced_peak(run: Run) -> int:
     """The most bytes in use in a call, over those before, by Python's and NumPy's own account."""
     leaves = run.leaves()
+    import tracemalloc
+
     started = not tracemalloc.is_tracing()
     if started:
         tracemalloc.start()

@@ -56,7 +56,9 @@ def compile(
 
     The results are arrays of their own; with ``reuse`` the next call overwrites them, which saves
     making them anew. Calls from several threads are safe, each working in its own buffers; with
-    ``reuse`` they share the results, and training steps are taken one after the other.
+    ``reuse`` they share the results, and each training step starts from what another one left. The
+    first call of a signature takes the time and the memory of a tape that can be differentiated
+    again, those after it a fraction.
 
     ``step.source`` is the program, to read.
 
@@ -271,9 +273,10 @@ class TrainingStep(Compiled):
         for result in self.changes[signature]:
             p, array = parameters[result.place].tensor, parameters[result.place].array
             rewrite(p, np.asarray(next(found)), values, array)
-            new: dict[str, Any] = {k: np.asarray(next(found)) for k in result.kept}
+            # What such a step does not use, momentum that was turned off say, stays.
+            new = {**state.get(p, {}), **{k: np.asarray(next(found)) for k in result.kept}}
             if result.counts:
-                new["step"] = state.get(p, {}).get("step", 0) + 1
+                new["step"] = new.get("step", 0) + 1
             after[p] = new
         changes = [*changed(values), Change(self.optimizer, "state", state, after)]
         # All of it or nothing; if another thread was faster, once more.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar
 from copy import copy
-from pathlib import Path
+from os.path import abspath, dirname
 from threading import Lock
 from types import FrameType
 from typing import Any
@@ -27,7 +27,7 @@ from ..tensor import Tensor, wrap
 
 __all__ = ["detect_anomaly"]
 
-PACKAGE = str(Path(__file__).parents[1])
+PACKAGE = dirname(dirname(abspath(__file__)))
 
 # By the position of a node, the line of the user's code that made it; None outside of the contexts.
 lines: ContextVar[dict[int, str] | None] = ContextVar("lines", default=None)
