@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import index
+from reprlib import repr as brief
 from types import EllipsisType
 from typing import Any
 
@@ -24,11 +25,11 @@ def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     try:
         found = np.dtype(dtype)
         found = np.dtype(found.type)
-    except TypeError:
+    except (TypeError, ValueError, RecursionError):
         found = np.dtype(object)
     if found not in DTYPES:
         raise TypeError(
-            f"dtype {dtype!r} is not one of a Tensor's: bool, uint8, int8 to int64, "
+            f"dtype {brief(dtype)} is not one of a Tensor's: bool, uint8, int8 to int64, "
             "float16, float32, float64"
         )
     return found
@@ -108,7 +109,7 @@ def as_shape(op: str, sizes: Sequence[Any], unknown: bool = False) -> Shape:
     try:
         shape = tuple(map(index, sizes))
     except TypeError:
-        raise TypeError(f"{op}: sizes are ints, not {sizes!r}") from None
+        raise TypeError(f"{op}: sizes are ints, not {brief(sizes)}") from None
     if any(n < (-1 if unknown else 0) for n in shape):
         raise ValueError(f"{op}: a size is negative in {shape}")
     return shape
@@ -138,6 +139,8 @@ def as_index(key: Any) -> tuple[Any, ...]:
                     f"getitem: {type(entry).__name__} is not an index; "
                     "use ints, slices, None, ..., or arrays of ints or bools"
                 ) from None
+        if isinstance(entry, int) and abs(entry) >= 2**63:
+            raise IndexError("getitem: an index beyond 64 bits is out of bounds of any Tensor")
         entries.append(entry)
     return tuple(entries)
 

@@ -330,11 +330,14 @@ def as_data(name: str, value: Any) -> ndarray:
 
 def names_of(function: Callable[..., Any], n: int) -> list[str]:
     """The names of the function's parameters that n arrays go to."""
+    if not callable(function):
+        raise TypeError(f"compare: a function is needed, not {type(function).__name__}")
     try:
         parameters = list(signature(function).parameters.values())
-        signature(function).bind(*range(n))
-    except ValueError:  # of something built in
+    except (TypeError, ValueError):  # of something built in, or that is no function
         return [f"x{i}" for i in range(n)]
+    try:
+        signature(function).bind(*range(n))
     except TypeError:
         wanted = ", ".join(p.name for p in parameters) or "none"
         raise TypeError(f"compare: the function takes {wanted}, and {n} arrays are given") from None

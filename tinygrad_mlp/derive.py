@@ -7,6 +7,7 @@ Written down, that graph is what a person derives by hand. Nothing here knows a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from reprlib import repr as brief
 from typing import TYPE_CHECKING, Any
 
 from .tensor import Tensor
@@ -72,7 +73,7 @@ def derive(
     several = tuple(wrt) if isinstance(wrt, Iterable) else (wrt,)
     for x in several:
         if not isinstance(x, Tensor):
-            raise TypeError(f"derive: wrt is a Tensor or several of them, not {x!r}")
+            raise TypeError(f"derive: wrt is a Tensor or several of them, not {brief(x)}")
     return gradients(output, several, grad_outputs)
 
 

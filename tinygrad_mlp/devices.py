@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reprlib import repr as brief
 from typing import Any
 
 KINDS = ("cpu", "cuda", "mps", "xpu", "meta", "hpu", "mtia", "xla", "vulkan", "privateuseone")
@@ -25,10 +26,10 @@ class device:
         if hasattr(type, "type"):  # PyTorch's own is taken too
             type, index = type.type, type.index
         if not isinstance(type, str):
-            raise TypeError(f"device: a name as 'cpu' is needed, not {type!r}")
+            raise TypeError(f"device: a name as 'cpu' is needed, not {brief(type)}")
         kind, _, number = type.partition(":")
         if kind not in KINDS or (number and not number.isdecimal()):
-            raise RuntimeError(f"device: {type!r} is not a device; the only one is 'cpu'")
+            raise RuntimeError(f"device: {brief(type)} is not a device; the only one is 'cpu'")
         if kind != "cpu":
             raise RuntimeError(
                 f"device: there is no {kind!r} here, as everything runs on the CPU; use 'cpu'"

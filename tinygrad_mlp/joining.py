@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from reprlib import repr as brief
 from typing import Any
 
 from . import ops
@@ -91,7 +92,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
             [1, 1, 1]])
     """
     if indexing not in ("ij", "xy"):
-        raise ValueError(f"meshgrid: indexing is 'ij' or 'xy', not {indexing!r}")
+        raise ValueError(f"meshgrid: indexing is 'ij' or 'xy', not {brief(indexing)}")
     xs = list(tensors[0] if len(tensors) == 1 and not isinstance(tensors[0], Tensor) else tensors)
     order = [1, 0, *range(2, len(xs))] if indexing == "xy" and len(xs) > 1 else range(len(xs))
     shape = [xs[i].numel() for i in order]

@@ -8,6 +8,8 @@ from __future__ import annotations
 import builtins
 from inspect import isfunction
 from math import inf, nan
+from operator import index as as_int
+from reprlib import repr as brief
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -235,7 +237,7 @@ class Names:
         if p == inf:
             return self.abs().amax(dim, keepdim)
         if p not in ("fro", 2):
-            raise ValueError(f"norm: p is 1, 2, inf or 'fro', not {p!r}")
+            raise ValueError(f"norm: p is 1, 2, inf or 'fro', not {brief(p)}")
         squares = (self * self).sum(dim, keepdim)
         zero = squares == 0
         return squares.where(~zero, 1.0).sqrt().where(~zero, 0.0)
@@ -355,13 +357,13 @@ class Names:
     def tril(self: Any, diagonal: builtins.int = 0) -> Any:
         """With zeros above the diagonal of a matrix, or of each of a batch."""
         require_matrices("tril", self)
-        return self.where(np.tri(self.shape[-2], self.shape[-1], diagonal, np.bool), 0)
+        return self.where(below(self, diagonal), 0)
 
     @shown_as("Triu0")
     def triu(self: Any, diagonal: builtins.int = 0) -> Any:
         """With zeros below the diagonal of a matrix, or of each of a batch."""
         require_matrices("triu", self)
-        return self.where(~np.tri(self.shape[-2], self.shape[-1], diagonal - 1, np.bool), 0)
+        return self.where(~below(self, as_int(diagonal) - 1), 0)
 
     @shown_as("IndexSelect0")
     def index_select(self: Any, dim: builtins.int, index: Any) -> Any:
@@ -525,6 +527,12 @@ def require_axes(name: str, *given: Any) -> None:
     for x, ndim in given:
         if x.ndim != ndim:
             raise ValueError(f"{name}: {ndim} axes are needed, not those of shape {x.shape}")
+
+
+def below(x: Any, diagonal: Any) -> Any:
+    """Where an entry of a matrix is on a diagonal or below it."""
+    n, m = x.shape[-2:]
+    return np.tri(n, m, max(-n - 1, min(as_int(diagonal), m + 1)), np.bool)
 
 
 def require_matrices(name: str, x: Any) -> None:

@@ -8,6 +8,7 @@ module knows NumPy arrays only; the Tensor says what to print after the numbers.
 import math
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -82,11 +83,11 @@ def set_printoptions(
     """
     global _options
     if profile is not None and not isinstance(profile, str):
-        raise TypeError(f"profile must be a string, got {profile!r}")
+        raise TypeError(f"profile must be a string, got {brief(profile)}")
     if profile is not None and profile not in _PROFILES:
-        raise ValueError(f"profile must be default, short or full, got {profile!r}")
+        raise ValueError(f"profile must be default, short or full, got {brief(profile)}")
     if sci_mode is not None and not isinstance(sci_mode, bool):
-        raise TypeError(f"sci_mode must be True, False or None, got {sci_mode!r}")
+        raise TypeError(f"sci_mode must be True, False or None, got {brief(sci_mode)}")
     changes = dict(_PROFILES[profile]) if profile is not None else {}
     for name, value, kind, least in (
         ("precision", precision, Integral, 0),
@@ -98,9 +99,9 @@ def set_printoptions(
             continue
         if isinstance(value, bool) or not isinstance(value, kind):
             wanted = "an integer" if kind is Integral else "a number"
-            raise TypeError(f"{name} must be {wanted}, got {value!r}")
+            raise TypeError(f"{name} must be {wanted}, got {brief(value)}")
         if not value >= least:  # written so that NaN is refused
-            raise ValueError(f"{name} must be {least} or more, got {value!r}")
+            raise ValueError(f"{name} must be {least} or more, got {brief(value)}")
         changes[name] = int(value) if kind is Integral else value
     _options = replace(_options, **changes, sci_mode=sci_mode)
 

@@ -138,6 +138,7 @@ class Generator:
         >>> Generator().manual_seed(0).uniform_between(-1, 1, (2,), "float32")
         array([-0.00748682,  0.5364436 ], dtype=float32)
         """
+        low, high = _number("uniform", low), _number("uniform", high)
         out = self.uniform(shape, dtype)
         low, high = out.dtype.type(low), out.dtype.type(high)
         return np.asarray(_multiply_add(out, high - low, low))
@@ -152,6 +153,7 @@ class Generator:
         >>> Generator().manual_seed(0).normal_around(1, 2, (2,), "float32")
         array([4.081992  , 0.41314217], dtype=float32)
         """
+        mean, std = _number("normal", mean), _number("normal", std)
         if not std >= 0:
             raise ValueError(f"normal: std is 0 or more, not {std}")
         out = _new("normal", shape, dtype)
@@ -313,6 +315,13 @@ def manual_seed(seed: int) -> Generator:
     True
     """
     return default_generator.manual_seed(seed)
+
+
+def _number(name: str, x: float) -> float:
+    try:
+        return float(x)
+    except OverflowError:
+        raise ValueError(f"{name}: a number is too large for a float") from None
 
 
 def _new(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Array:

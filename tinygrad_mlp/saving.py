@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy import ndarray
@@ -54,7 +54,11 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     from pathlib import Path
 
     arrays: dict[str, ndarray] = {}
-    tree = flattened(obj, "", arrays)
+    try:
+        tree = flattened(obj, "", arrays)
+        described = json.dumps(tree)
+    except RecursionError:
+        raise ValueError("save: this contains itself, or is nested too deep") from None
     header: dict[str, Any] = {}
     chunks: list[Any] = []
     at = 0
@@ -67,9 +71,8 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
         }
         chunks.append(array.reshape(-1).view(np.uint8).data)
         at += array.nbytes
-    described = json.dumps(tree)
     meta = {"format": OURS, "tree": described, "sha256": digest(header, described, chunks)}
-    text = json.dumps({"__metadata__": meta, **header}, ensure_ascii=False).encode()
+    text = json.dumps({"__metadata__": meta, **header}).encode()
     text += b" " * (-len(text) % 8)
     replace_file(Path(path), [len(text).to_bytes(8, "little"), text, *chunks])
 
@@ -77,13 +80,17 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str]) -> Any:
     """What ``save`` wrote; of a safetensors file from elsewhere, a dict of Tensors by name.
 
-    Nothing in a file is ever executed. ValueError where it is truncated, was changed since it was
-    saved, or is not such a file at all; OSError where it cannot be read.
+    Nothing in a file is ever executed, and no more is read than its header says. ValueError
+    where it is truncated, was changed since it was saved, or is not such a file at all; OSError
+    where it cannot be read.
     """
     from pathlib import Path
 
+    if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
+        raise ValueError(f"load: {path}: it is a device or a pipe, not a file; nothing was loaded")
     try:
-        return parsed(Path(path).read_bytes())
+        with open(path, "rb") as file:
+            return parsed(file, os.fstat(file.fileno()).st_size)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         why = str(error) if type(error) is ValueError else "its header is not a safetensors header"
         raise ValueError(f"load: {path}: {why}; nothing was loaded") from None
@@ -120,21 +127,21 @@ def flattened(value: Any, name: str, arrays: dict[str, ndarray]) -> Any:
     )
 
 
-def parsed(data: bytes) -> Any:
+def parsed(file: BinaryIO, length: int) -> Any:
+    """The content of a file of so many bytes."""
     import json
 
-    size = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or size > min(LONGEST, len(data) - 8):
+    size = int.from_bytes(file.read(8), "little")
+    if length < 8 or size > min(LONGEST, length - 8):
         raise ValueError("it is truncated, or not a safetensors file")
     try:
-        header = json.loads(data[8 : 8 + size].decode())
+        header = json.loads(file.read(size).decode())
     except ValueError:
         raise ValueError("it is not a safetensors file, or damaged") from None
     if not isinstance(header, dict):
         raise ValueError("it is not a safetensors file")
     meta = header.pop("__metadata__", {})
-    body = memoryview(data)[8 + size :]
-    arrays = {}
+    places = {}
     at = 0
     for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
         start, end = entry["data_offsets"]
@@ -146,16 +153,22 @@ def parsed(data: bytes) -> Any:
             raise ValueError(f"{name} has the shape {shape}")
         if start != at or end - start != prod(shape) * dtype.itemsize:
             raise ValueError(f"the place of {name} does not fit its shape {shape}")
-        if end > len(body):
-            raise ValueError("it is truncated")
-        raw = np.frombuffer(body[start:end], np.uint8)
+        places[name] = dtype, shape, slice(start, end)
+        at = end
+    if at > length - 8 - size:
+        raise ValueError("it is truncated")
+    if at < length - 8 - size:
+        raise ValueError("it is longer than its header says")
+    body = memoryview(file.read(at))
+    if len(body) < at:
+        raise ValueError("it became shorter while it was read")
+    arrays = {}
+    for name, (dtype, shape, place) in places.items():
+        raw = np.frombuffer(body[place], np.uint8)
         if dtype.kind == "b" and raw.max(initial=0) > 1:
             raise ValueError(f"{name} has entries that are neither true nor false")
         array = raw.copy().view(dtype).reshape(shape)
         arrays[name] = array.astype(dtype.newbyteorder("="), copy=False)
-        at = end
-    if at != len(body):
-        raise ValueError("it is longer than its header says")
     if meta.get("format") != OURS and not {"tree", "sha256"} & meta.keys():
         return {name: wrap(array) for name, array in arrays.items()}
     if meta["format"] != OURS or meta["sha256"] != digest(header, meta["tree"], [body]):

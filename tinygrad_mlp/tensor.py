@@ -190,10 +190,10 @@ def reduction(op: Op, doc: str) -> Callable[..., Tensor]:
                 raise TypeError(f"mean: a float dtype is needed, not {x.dtype}; use .float() first")
             if x._array.dtype == np.float16:
                 # The sum, or the number of terms, may be too large for a float16.
-                return function(x.float(), (axes, keepdims or keepdim)).to(np.float16)
+                return function(x.float(), (axes, bool(keepdims or keepdim))).to(np.float16)
         else:
             require_entries(op.name, x.shape, axes)
-        return function(x, (axes, keepdims or keepdim))
+        return function(x, (axes, bool(keepdims or keepdim)))
 
     method.__name__ = op.name
     method.__doc__ = doc
@@ -540,12 +540,12 @@ class Tensor(Names):
 
     def add(self, other: Any, *, alpha: Number = 1) -> Tensor:
         """x + α y, entry by entry."""
-        result: Tensor = self + (other if alpha == 1 else other * alpha)
+        result: Tensor = self + (other if alpha == 1 else scaled("add", other, alpha, self))
         return result
 
     def sub(self, other: Any, *, alpha: Number = 1) -> Tensor:
         """x − α y, entry by entry."""
-        result: Tensor = self - (other if alpha == 1 else other * alpha)
+        result: Tensor = self - (other if alpha == 1 else scaled("sub", other, alpha, self))
         return result
 
     subtract = sub
@@ -558,13 +558,16 @@ class Tensor(Names):
         if not isinstance(exponent, NUMBERS):
             return pow_tensor(self, exponent)
         p = exponent.item() if isinstance(exponent, np.generic) else exponent
-        if self._array.dtype.kind == "f":
-            return pow_number(self, (p,))
-        if isinstance(p, builtins.float):
-            return pow_number(self.float(), (p,))
-        if p < 0:
-            raise ValueError(f"pow: {self.dtype} has no negative powers; use .float() first")
-        return pow_number(self.long() if self._array.dtype.kind == "b" else self, (p,))
+        try:
+            if self._array.dtype.kind == "f":
+                return pow_number(self, (p,))
+            if isinstance(p, builtins.float):
+                return pow_number(self.float(), (p,))
+            if p < 0:
+                raise ValueError(f"pow: {self.dtype} has no negative powers; use .float() first")
+            return pow_number(self.long() if self._array.dtype.kind == "b" else self, (p,))
+        except OverflowError:
+            raise ValueError(f"pow: the exponent does not fit {self.dtype}") from None
 
     def __rpow__(self, base: Any) -> Tensor:
         return shown(pow_tensor(base, self), "Pow2")
@@ -756,7 +759,7 @@ class Tensor(Names):
         """
         if isinstance(axis, Tensor):
             return self.maximum(axis)
-        return extremum(self, "max", axis, dim, keepdims or keepdim)
+        return extremum(self, "max", axis, dim, builtins.bool(keepdims or keepdim))
 
     def min(
         self,
@@ -769,7 +772,7 @@ class Tensor(Names):
         """The smallest entry of all; or over one axis, as (values, indices); or ``minimum``."""
         if isinstance(axis, Tensor):
             return self.minimum(axis)
-        return extremum(self, "min", axis, dim, keepdims or keepdim)
+        return extremum(self, "min", axis, dim, builtins.bool(keepdims or keepdim))
 
     def softmax(self, dim: int, dtype: DTypeLike | None = None) -> Tensor:
         """eˣ / Σ eˣ along an axis: positive numbers of sum 1, finite for any finite x.
@@ -802,7 +805,7 @@ class Tensor(Names):
         keepdim: bool = False,
     ) -> Tensor:
         """The index of the first largest entry, of all or along an axis."""
-        return place_of(np.argmax, self, axis, dim, keepdims or keepdim)
+        return place_of(np.argmax, self, axis, dim, builtins.bool(keepdims or keepdim))
 
     def argmin(
         self,
@@ -813,7 +816,7 @@ class Tensor(Names):
         keepdim: bool = False,
     ) -> Tensor:
         """The index of the first smallest entry, of all or along an axis."""
-        return place_of(np.argmin, self, axis, dim, keepdims or keepdim)
+        return place_of(np.argmin, self, axis, dim, builtins.bool(keepdims or keepdim))
 
     # The same entries in another arrangement.
 
@@ -1095,6 +1098,11 @@ def vector_product(x: Any, y: Any) -> Tensor:
     made = product.reshape(batch + x.shape[-2:-1] + (y.shape[-1:] if q > 1 else ()))
     names = {(1, 1): "Dot0", (2, 1): "Mv0", (1, 2): "Squeeze4"}
     return shown(made, names.get((p, q), "UnsafeView0"))
+
+
+def scaled(caller: str, x: Any, factor: Any, like: Tensor) -> Tensor:
+    made: Tensor = (x if isinstance(x, Tensor) else constant(x, like.dtype, caller)) * factor
+    return made
 
 
 def compare(op: Op, x: Tensor, y: Any) -> Any:

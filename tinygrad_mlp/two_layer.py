@@ -14,6 +14,7 @@ broadcast to their full shape.
 
 from __future__ import annotations
 
+from reprlib import repr as brief
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,7 +106,7 @@ def problem(
     """
     n, d, h, o = shape
     if bias not in BIASES:
-        raise ValueError(f"problem: bias is one of {', '.join(BIASES)}, not {bias!r}")
+        raise ValueError(f"problem: bias is one of {', '.join(BIASES)}, not {brief(bias)}")
     rows = {"full": (n,), "row": (1,), "vector": ()}
     biases = ((), ()) if bias == "scalar" else ((*rows[bias], h), (*rows[bias], o))
     manual_seed(seed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -183,7 +184,7 @@ def called(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """What a function makes of keyword arguments, and these as Tensors named by their keywords."""
     if not callable(function):
-        raise TypeError(f"a Tensor or a function of Tensors is needed, not {function!r}")
+        raise TypeError(f"a Tensor or a function of Tensors is needed, not {brief(function)}")
     tensors = {}
     for name, value in inputs.items():
         x = tensor(value.detach() if isinstance(value, Tensor) else value, name=name)

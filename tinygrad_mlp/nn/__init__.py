@@ -338,6 +338,8 @@ class Module:
 
     def train(self, mode: bool = True) -> Module:
         """Set ``training`` here and in all Modules within."""
+        if not isinstance(mode, bool):
+            raise TypeError(f"train: mode is True or False, not {type(mode).__name__}")
         for module in self.modules():
             module.training = mode
         return self

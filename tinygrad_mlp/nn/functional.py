@@ -6,6 +6,7 @@ The losses take logits, x for σ(x) or softmax(x), and no intermediate of theirs
 from __future__ import annotations
 
 import warnings
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -258,4 +259,6 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
 
 def require_reduction(caller: str, reduction: Any) -> None:
     if reduction not in REDUCTIONS:
-        raise ValueError(f"{caller}: reduction {reduction!r} is not one of {', '.join(REDUCTIONS)}")
+        raise ValueError(
+            f"{caller}: reduction {brief(reduction)} is not one of {', '.join(REDUCTIONS)}"
+        )
