@@ -438,6 +438,8 @@ def measured_on(names: list[str]) -> dict[str, Any]:
     return {
         "processor": processor, "system": platform.system(), "cores": len(cores) or os.cpu_count(),
         "threads": threads, "versions": versions, "BLAS": sorted(set(blas)),
+        # How many other processes wanted a core in the minute before.
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
     }  # fmt: skip
 
 
@@ -482,11 +484,13 @@ def table(results: dict[str, Any]) -> str:
         lines += [*memory_table(results, names), *chain_table(results)]
         lines += ["", f"Importing takes {results[IMPORT]} ms on top of NumPy."]
     versions = ", ".join(f"{name} {version}" for name, version in on["versions"].items())
+    load = on.get("load") or 0
+    busy = f" Other programs ran meanwhile, {load:g} at a time." if load > 1 else ""
     given = " scikit-learn gives four of the six gradients." if "scikit-learn" in names else ""
     lines += [
         "",
         f"Measured on {on['processor']}, {on['cores']} cores, {on['threads']} threads for each, "
-        f"with {', '.join([versions, *on['BLAS']])}.{given}",
+        f"with {', '.join([versions, *on['BLAS']])}.{busy}{given}",
     ]
     return "\n".join(lines)
 

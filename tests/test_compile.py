@@ -635,6 +635,24 @@ def test_a_block_is_not_written_where_another_view_is_read_later() -> None:
         )
 
 
+@pytest.mark.usefixtures("sizes")
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, y: (x @ (h := y * 2)) * h,
+        lambda x, y: ((h := y * 2) @ x) * h,
+        lambda x, y: (x @ (y * 2)) + 1,
+        lambda x, y: ((x * 2) @ y) + 1,
+        lambda x, y: ((h := x * 2) @ h) * h - h.T,
+    ],
+)
+def test_a_factor_of_a_product_made_in_blocks_stays_whole(function: Callable[..., Any]) -> None:
+    step = tg.compile(function, gradients=False)
+    x, y = np.random.default_rng(0).integers(-3, 4, (2, 4, 4)).astype(np.float64)
+    for arrays in ([x, y], [y, x]):
+        assert_equal(step(*arrays), plain(function(*tensors(arrays))))
+
+
 # Threads.
 
 
