@@ -100,6 +100,8 @@ RULES: list[tuple[int, Callable[[Any], Term], str]] = [
     (4, lambda o: o.reshape(o.reshape(o.A, (9,)), (3, 3)), "A"),
     (4, lambda o: o.t(o.matmul(o.r, o.A)), "Aᵀ rᵀ"),
     (4, lambda o: o.t(o.matmul(o.t(o.u), o.A)), "Aᵀ u"),
+    (4, lambda o: o.t(o.sum(o.t(o.A), (0, 1), True)), "Σ A"),
+    (4, lambda o: o.t(o.sum(o.t(o.A), (0,), True)), "A 1"),
     (4, lambda o: o.matmul(o.A, o.algebra.make("identity", (), (), (3, 3))), "A"),
     (4, lambda o: o.matmul(o.algebra.make("identity", (), (), (3, 3)), o.u), "u"),
     (4, lambda o: o.matmul(o.matmul(o.t(o.u), o.v), o.r), "(uᵀ v) r"),

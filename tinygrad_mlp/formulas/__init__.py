@@ -1,8 +1,7 @@
 """A graph as formulas: in the notation of the field, in LaTeX, and as NumPy source.
 
 ``reader`` makes ``terms`` of nodes: ``rows`` says what each op is in the ``algebra``, whose rules
-simplify. ``notation`` and ``source`` write
-them. ``derive`` is the way in.
+simplify. ``notation`` and ``source`` write the terms. ``derive`` is the way in.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ MANY = 16  # sums and products of more than so many terms are left in parts, for
 class Algebra(Builder):
     """Makes terms, simplified."""
 
-    # Products.
+    # Products: the first, second and fifth rule.
 
     def product(self, shape: Shape, factors: Iterable[Term], divisors: Iterable[Term] = ()) -> Term:
         """The factors, multiplied entry by entry, over the divisors; broadcast to the shape."""
@@ -95,7 +95,7 @@ class Algebra(Builder):
         return self.times(c, front + above, below + under, shape)
 
     def combined(self, up: list[Term], down: list[Term]) -> tuple[Terms, Terms]:
-        """Equal factors as powers, and without those that cancel."""
+        """Equal factors as powers, without what cancels, and with σ and softmax by name."""
         for d in down[:]:
             for i, e in enumerate(up):
                 name = closed_form(e, d)
@@ -141,6 +141,7 @@ class Algebra(Builder):
         return None
 
     def power(self, x: Term, p: float) -> Term:
+        """xᵖ, with the number in x raised by itself: (2 x)³ = 8 x³; and (x²)³ = x⁶."""
         if isinstance(p, float) and p.is_integer() and abs(p) < 2**31:
             p = int(p)
         if p == 1:
@@ -163,7 +164,7 @@ class Algebra(Builder):
             p *= q
         return self.make("power", (x,), (p,), x.shape)
 
-    # Sums of several terms.
+    # Sums of several terms: the third rule.
 
     def add(self, shape: Shape, terms: Iterable[Term]) -> Term:
         """The sum of these terms, broadcast to the shape."""
@@ -219,7 +220,7 @@ class Algebra(Builder):
                     total[y] = total.get(y, 0) + d
         return total
 
-    # Scalars, and what is linear.
+    # Scalars, and what is linear: the first rule.
 
     def scalars(self, x: Term) -> tuple[float, Terms, Terms, Term]:
         """A term as a number, scalar factors and scalar divisors, and what is left of it."""
@@ -249,9 +250,10 @@ class Algebra(Builder):
         inner = core.args[0]
         return self.product(inner.shape, [self.factor(c), *front, inner], under)
 
-    # Arrangement.
+    # Arrangement: the fourth rule.
 
     def expand(self, x: Term, shape: Shape) -> Term:
+        """x broadcast to the shape; an array of one number has the form c 1."""
         if x.shape == shape:
             return x
         if x.head == "expand":
@@ -275,6 +277,7 @@ class Algebra(Builder):
         return self.linear(x, shape, lambda core: self.reshaped(core, shape))
 
     def reshaped(self, x: Term, shape: Shape) -> Term:
+        """A term without scalars in another shape: if it is a row or a column, by a transpose."""
         n = prod(shape)
         if is_ones(x):
             return self.ones(shape)
@@ -310,6 +313,7 @@ class Algebra(Builder):
         return self.linear(x, shape, lambda core: self.permuted(core, axes, shape))
 
     def permuted(self, x: Term, axes: tuple[int, ...], shape: Shape) -> Term:
+        """A term without scalars, with other axes; the transpose of a row is taken of its parts."""
         if is_ones(x):
             return self.ones(shape)
         if x.head == "permute":
@@ -319,7 +323,7 @@ class Algebra(Builder):
                 left, right = x.args
                 return self.matmul(self.transpose(right), self.transpose(left), shape)
             if x.head == "sum" and x.args[0].head == "permute" and len(x.args[0].shape) == 2:
-                return self.sum(x.args[0].args[0], (1 - x.options[0][0],), shape)
+                return self.sum(x.args[0].args[0], tuple(1 - a for a in x.options[0]), shape)
             if x.head in ("add", "product", "power") and len(x.args) <= MANY:
                 args = [
                     self.reshape(a, a.shape[::-1] if len(a.shape) == 2 else (*a.shape, 1))
@@ -334,15 +338,17 @@ class Algebra(Builder):
                 return self.product(shape, args[: x.options[1]], args[x.options[1] :])
         return self.make("permute", (x,), (axes,), shape)
 
-    # Sums over axes, and matrix products.
+    # Sums over axes, and matrix products: the first and second rule.
 
     def sum(self, x: Term, axes: tuple[int, ...] | None, shape: Shape) -> Term:
+        """The sum over these axes or all; the shape tells whether they stay, with a size of 1."""
         if not x.shape:
             return x
         over = tuple(range(len(x.shape))) if axes is None else tuple(sorted(axes))
         return self.linear(x, shape, lambda core: self.summed(core, over, shape))
 
     def summed(self, x: Term, axes: tuple[int, ...], shape: Shape) -> Term:
+        """The sum of a term without scalars; what is constant along the axes comes out of it."""
         sizes = x.shape
 
         def aligned(y: Term) -> Shape:
@@ -379,11 +385,13 @@ class Algebra(Builder):
         return self.make("sum", (x,), (axes,), shape)
 
     def matmul(self, x: Term, y: Term, shape: Shape) -> Term:
+        """The matrix product, of stacks of matrices if there are more than two axes."""
         return self.linear(
             x, shape, lambda a: self.linear(y, shape, lambda b: self.multiplied(a, b, shape))
         )
 
     def multiplied(self, x: Term, y: Term, shape: Shape) -> Term:
+        """The product of terms without scalars; one by a 1×1 result is scaled by it instead."""
         if x.head == "identity" and y.shape == shape:
             return y
         if y.head == "identity" and x.shape == shape:
