@@ -372,6 +372,10 @@ def of_tape(program: Program, order: int, jitter: Jitter | None) -> Answer:
     )
 
 
+# 1 ⊙ x, x ⊙ 1, a transpose of a transpose, double signs, and parentheses around parentheses.
+UGLY = re.compile(r"(^|[( ]\()1 ⊙|⊙ 1($|\)| ⊙)|ᵀᵀ|[−+] ?−|/ 1$|\(\([^()]*\)\)$")
+
+
 def check(program: Program, order: int) -> None:
     """The NumPy form of each gradient, or second derivative, gives what the tape gives.
 
@@ -406,6 +410,7 @@ def check(program: Program, order: int) -> None:
             continue
         for text in (str(formula), repr(formula), formula.latex, formula._repr_latex_()):
             assert balanced(text)
+            assert not UGLY.search(text), text
         found[name] = np.asarray(formula(given))
         assert found[name].shape == expected[name].shape
         off = np.abs(found[name] - expected[name]).max(initial=0)
@@ -789,6 +794,20 @@ def test_indices_and_masks_of_data() -> None:
     gradient = tg.derive(lambda x, y: tg.where(mask, x, y).sum(), "y", x=1.0, y=np.ones((2, 2)))
     assert str(gradient) == "1[¬c1]"
     np.testing.assert_array_equal(gradient(), 1 - np.eye(2))
+
+
+def test_an_inner_product_that_is_used_twice() -> None:
+    """As a 1×1 matrix with a name of its own in the source."""
+
+    def function(r: Tensor, c: Tensor) -> Tensor:
+        one = r.reshape(1, 3) @ c.reshape(3, 1)
+        return (one.exp() * one + one.sin() @ one).sum()
+
+    inputs = {"r": matrix(3), "c": matrix(3) + 1}
+    for name, gradient in zip(inputs, tg.derive(function, **inputs)):
+        leaves = {x: tg.tensor(a, requires_grad=True) for x, a in inputs.items()}
+        (expected,) = tg.grad(function(**leaves), leaves[name])
+        np.testing.assert_allclose(gradient(inputs), expected.numpy(), rtol=1e-14)
 
 
 def test_the_graph_stays_usable() -> None:

@@ -80,6 +80,8 @@ class Source(Notation):
 
     def name(self, x: Term) -> None:
         t = f"t{len(self.definitions) + 1}"
+        if x.shape == (1, 1):
+            self.flat.pop(x, None)  # which is a vector or, from an inner product, a scalar
         if x in self.flat:
             self.definitions.append((t, self.flat[x][0]))
             self.flat[x] = t, ATOM
