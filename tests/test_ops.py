@@ -286,6 +286,13 @@ def test_a_mixed_derivative_of_pow_at_exponent_0() -> None:
         )
 
 
+def test_powers_at_the_pole() -> None:
+    """As in PyTorch, both derivatives of xʸ are −∞ at x = 0, y = −1."""
+    x, y = leaf(0.0), leaf(-1.0)
+    with np.errstate(all="ignore"):
+        assert [d.item() for d in tg.grad(x**y, (x, y))] == [-np.inf, -np.inf]
+
+
 def test_quotients_do_not_overflow_on_the_way() -> None:
     x, y = leaf(1e250), leaf(1e100)
     found = [d.item() for d in tg.grad(x / y, (x, y), np.array(1e200))]
