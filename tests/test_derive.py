@@ -411,9 +411,15 @@ def check(program: Program, order: int) -> None:
         for text in (str(formula), repr(formula), formula.latex, formula._repr_latex_()):
             assert balanced(text)
             assert not UGLY.search(text), text
-        found[name] = np.asarray(formula(given))
-        assert found[name].shape == expected[name].shape
-        off = np.abs(found[name] - expected[name]).max(initial=0)
+        # A formula may work out once, as a number, what the tape has for no entry at all: a power
+        # that is nan, or the mean of nothing, which the rules may even take out of an empty sum.
+        with np.errstate(all="ignore"):
+            value = np.asarray(formula(given))
+        assert value.shape == expected[name].shape
+        if np.isnan(value).any() and any(x.numel() == 0 for x in values):
+            continue
+        found[name] = value
+        off = np.abs(value - expected[name]).max(initial=0)
         near = near and bool(off <= 1e-12 * np.abs(expected[name]).max(initial=0))
     if not near:
         failure = difference(program, found, Oracle("the tape", of_tape), order)
