@@ -236,6 +236,11 @@ def test_every_function_under_every_argument(calls: int, tmp_path: Path) -> None
     print(f"calls made: {calls}")
 
 
+def test_a_state_is_a_dict() -> None:
+    with pytest.raises(TypeError, match="a dict, not range"):
+        tg.nn.Linear(1, 1).load_state_dict(range(10**12))  # type: ignore[arg-type]
+
+
 # Files. What tests/test_saving.py does to a small one byte by byte is done here in other ways.
 
 

@@ -12,6 +12,7 @@ import operator
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -326,8 +327,14 @@ def _number(name: str, x: float) -> float:
 
 def _new(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
     # None is float64 to NumPy but the default dtype to PyTorch, so here it is neither.
-    if dtype is None or np.dtype(dtype) not in (np.float32, np.float64):
-        raise TypeError(f"{name}: dtype {dtype} is not float32 or float64; draw one and convert it")
+    try:
+        known = dtype is not None and np.dtype(dtype) in (np.float32, np.float64)
+    except (TypeError, ValueError, RecursionError):
+        known = False
+    if not known:
+        raise TypeError(
+            f"{name}: dtype {brief(dtype)} is not float32 or float64; draw one and convert it"
+        )
     if min(shape, default=0) < 0:
         raise ValueError(f"{name}: shape {shape} has a negative size; sizes are 0 or more")
     return np.empty(shape, dtype)

@@ -291,8 +291,11 @@ class Module:
         they are copied and take the dtype that is there. With ``strict`` every name must have its
         counterpart; without, what has none is left out, and returned in two lists.
 
-        RuntimeError that lists all that does not fit, with names and shapes.
+        TypeError for what is no dict; RuntimeError that lists all that does not fit, with names
+        and shapes.
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"load_state_dict: a dict, not {type(state_dict).__name__}")
         mine = {}
         for place, module in self._walk(""):
             for home in ("_parameters", "_buffers"):
