@@ -109,9 +109,9 @@ def test_a_name_that_is_not_there_is_met_with_the_nearest() -> None:
         (
             lambda m: nn.Linear(1, 2, device="cuda"),
             RuntimeError,
-            "no 'cuda', everything runs on the",
+            "no 'cuda' here",
         ),
-        (lambda m: m.to("cuda"), RuntimeError, "no 'cuda', everything runs on the CPU"),
+        (lambda m: m.to("cuda"), RuntimeError, "no 'cuda' here"),
         (lambda m: nn.MSELoss("sum"), TypeError, "positional"),
         (lambda m: functional.mse_loss(tg.ones(1), tg.ones(1), "sum"), TypeError, "positional"),
         (lambda m: m.layers[3], IndexError, "there is no Module 3 among 3"),

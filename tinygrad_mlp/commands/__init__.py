@@ -14,7 +14,7 @@ from importlib import import_module
 from .arguments import Run
 
 DEFAULT = "experiment"
-NAMES = (DEFAULT, "compare", "derive", "explain", "fuzz", "tutorial")
+NAMES = (DEFAULT, "compare", "derive", "explain", "fuzz", "train", "tutorial")
 
 
 def command(name: str) -> Callable[[ArgumentParser], Run]:

@@ -20,6 +20,7 @@ from numpy.typing import DTypeLike
 from ..absent import absent
 from ..arguments import FLOAT, as_dtype, as_shape
 from ..atomic import assign, carry_out
+from ..devices import is_device, require_cpu
 from ..in_place import Values, changed, moved, rewrite
 from ..random import default_generator
 from ..tensor import Tensor, mark_parameter, wrap
@@ -728,21 +729,6 @@ def zero_grad(parameter: Tensor, set_to_none: bool) -> None:
         parameter.grad = wrap(np.zeros_like(parameter.grad._array))
     else:
         parameter.grad.zero_()
-
-
-def is_device(value: Any) -> bool:
-    """Whether this says where a Tensor is, rather than which dtype it has."""
-    if isinstance(value, str):
-        return value.partition(":")[0] in ("cpu", "cuda", "meta", "mps", "xpu")
-    return hasattr(value, "type") and hasattr(value, "index")
-
-
-def require_cpu(device: Any) -> None:
-    kind = getattr(device, "type", device)
-    if kind is not None and str(kind).partition(":")[0] != "cpu":
-        raise RuntimeError(
-            f"device: there is no {str(kind)!r}, everything runs on the CPU; use 'cpu'"
-        )
 
 
 def once(pairs: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:

@@ -280,7 +280,8 @@ class SGD(Optimizer):
         if momentum:
             v = state.get("momentum_buffer")
             if v is None:
-                v = np.array(g)
+                v = np.empty_like(p)
+                v[...] = g
             else:
                 v = np.multiply(v, momentum, spare_of(spare, "momentum_buffer", v))
                 v += (1 - group["dampening"]) * g if group["dampening"] else g
