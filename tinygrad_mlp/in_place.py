@@ -275,6 +275,8 @@ def rewrite(x: Tensor, array: ndarray, values: Values, old: ndarray | None = Non
             "in place: entries of an expanded Tensor are the same in several places; clone() it"
         )
     whole = owner(have[x])
+    if any(owner(its) is not whole for its in have.values()):
+        interfered()  # some have moved already, by the hand of another thread
     new = whole.ravel("K").copy()
     start = address(whole)
     for t, its in have.items():
