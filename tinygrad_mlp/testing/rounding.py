@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 class Jitter:
     """Moves values, and apart from that their derivatives, by a few units in the last place.
 
-    x becomes x + δ x₀ + ε (x − x₀), where x₀ is the value that x has, as a constant, and δ and ε
-    are random: another value by δ, and another derivative by ε. Done to each input and result of
-    each step, this is what rounding does, but more of it, in values and in gradients. All of it is
-    in float64, where δ and ε are as small as the dtypes of the program have them.
+    x becomes x + δ x₀ + ε (x − x₀) + η (x − x₀)² / |x₀|, where x₀ is the value that x has, as a
+    constant, and δ, ε and η are random: another value by δ, another derivative by ε, and another
+    second one by η. Done to each input and result of each step, this is what rounding does, but
+    more of it, in values and in gradients. All of it is in float64, where δ, ε and η are as small
+    as the dtypes of the program have them.
     """
 
     def __init__(self, program: Program, seed: int) -> None:
@@ -35,11 +36,18 @@ class Jitter:
 
     def __call__(self, place: int, x: Any) -> Any:
         base, delta = self.at(place)
-        return x + self.convert(np.asarray(delta * base)) + self.of_slope(place, x)
+        return x + self.convert(np.asarray(delta * base)) + self.of_slope(place, x, curved=True)
 
-    def of_slope(self, place: int, x: Any) -> Any:
+    def of_slope(self, place: int, x: Any, curved: bool = False) -> Any:
         base, epsilon = self.at(place)
-        return (x - self.convert(base)) * self.convert(epsilon)
+        moved = x - self.convert(base)
+        slope = moved * self.convert(epsilon)
+        if not curved:
+            return slope
+        # Not by an x₀ that is smaller than what x may have been moved by.
+        root = np.sqrt(np.finfo(self.traced.dtypes[place]).eps)
+        curve = self.at(place)[1] / np.maximum(np.abs(base), root)
+        return slope + moved * moved * self.convert(np.asarray(curve))
 
     def of_slopes(self, place: int, x: Any) -> Any:
         """The same for the first derivative and, apart from that, for the second."""
