@@ -132,6 +132,14 @@ def test_steps_of_the_experiment() -> None:
     ]
 
 
+def test_a_derivative_is_transposed_as_a_whole() -> None:
+    gradient = tg.derive(lambda A, X: (A * X.T).sum(), "X", A=matrix(3, 4), X=matrix(4, 3))
+    assert [step.rule for step in gradient.steps][1:] == [
+        "∂f/∂v2 = ∂f/∂v1 ⊙ A",
+        "∂f/∂X = (∂f/∂v2)ᵀ",
+    ]
+
+
 def test_steps_add_up_where_an_input_is_used_twice() -> None:
     gradient = tg.derive(lambda x: (x * x.exp()).sum(), x=[1.0, 2.0])
     assert [step.rule for step in gradient.steps][1:] == [
@@ -196,6 +204,18 @@ TEXTBOOK: dict[str, Case] = {
         TALL,
         "‖A x − y‖²",
         {"x": "2 Aᵀ (A x − y)", "A": "2 (A x − y) xᵀ", "y": "−2 (A x − y)"},
+    ),
+    "matrix factorization": (
+        lambda Q, K, Y: ((Q @ K.T - Y) ** 2).sum(),
+        {"Q": matrix(4, 2), "K": matrix(3, 2), "Y": matrix(4, 3)},
+        "‖Q Kᵀ − Y‖²_F",
+        {"Q": "2 (Q Kᵀ − Y) K", "K": "2 (Q Kᵀ − Y)ᵀ Q"},
+    ),
+    "outer product": (
+        lambda u, v, A: ((A - u[:, None] * v) ** 2).sum(),
+        {"u": matrix(4), "v": matrix(3), "A": matrix(4, 3)},
+        "‖A − u vᵀ‖²_F",
+        {"A": "2 (A − u vᵀ)", "u": "−2 ((A − u vᵀ) ⊙ v) 1"},
     ),
     "mean squared error": (
         lambda A, x, y: ((A @ x - y) ** 2).mean(),

@@ -100,6 +100,12 @@ RULES: list[tuple[int, Callable[[Any], Term], str]] = [
     (4, lambda o: o.reshape(o.reshape(o.A, (9,)), (3, 3)), "A"),
     (4, lambda o: o.t(o.matmul(o.r, o.A)), "Aᵀ rᵀ"),
     (4, lambda o: o.t(o.matmul(o.t(o.u), o.A)), "Aᵀ u"),
+    (4, lambda o: o.t(o.matmul(o.t(o.A), o.B)), "Bᵀ A"),
+    (4, lambda o: o.t(o.matmul(o.A, o.t(o.B))), "B Aᵀ"),
+    (4, lambda o: o.t(o.matmul(o.A, o.B)), "(A B)ᵀ"),
+    (4, lambda o: o.t(o.matmul(o.t(o.A), o.matmul(o.B, o.t(o.C)))), "C Bᵀ A"),
+    (4, lambda o: o.getitem(o.A, (..., None)), "reshape(A; 3×3×1)"),
+    (4, lambda o: o.scatter(o.u, (..., None), (3,)), "u"),
     (4, lambda o: o.t(o.sum(o.t(o.A), (0, 1), True)), "Σ A"),
     (4, lambda o: o.t(o.sum(o.t(o.A), (0,), True)), "A 1"),
     (4, lambda o: o.matmul(o.A, o.algebra.make("identity", (), (), (3, 3))), "A"),
@@ -121,6 +127,7 @@ RULES: list[tuple[int, Callable[[Any], Term], str]] = [
     (7, lambda o: o.where(0.0, o.y, o.less(o.x, o.z)), "y ⊙ 1[x ≥ z]"),
     (7, lambda o: o.opposite(o.opposite(o.both(o.x, o.y))), "x ∧ y"),
     (7, lambda o: o.not_equal(o.relu(o.x), 0.0), "x > 0"),
+    (7, lambda o: o.pow(o.where(1.0, 0.0, o.less(o.x, o.z)), 2), "1[x < z]"),
     (7, lambda o: o.where(o.mul(2.0, o.y), 0.0, o.less(o.x, o.z)), "2 (y ⊙ 1[x < z])"),
 ]
 

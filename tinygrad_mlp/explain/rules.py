@@ -63,7 +63,7 @@ class Rules:
             names.add(term, name, letter)
             self.texts[key] = Written(names.text(term), names.latex(term))
         else:
-            names.show(term, *self.texts[key])
+            names.show(term, *self.texts[key], is_fraction=True)
             self.derivatives.add(term)
         node = leaf(shape)
         self.reader.terms[node] = term

@@ -9,7 +9,7 @@ rule walks a whole term. The rules are
    sum of a broadcast value is a multiple of it; of a scattered one, the sum of it.
 3. Equal things combine: x + x = 2 x, x ⊙ x = x², A x + B x = (A + B) x, 2 x + 2 y = 2 (x + y).
 4. A transpose of a transpose and a reshape of a reshape are one. A vector is a column, and the
-   transpose of a row is a column: (xᵀ A)ᵀ = Aᵀ x. Also A I = A.
+   transpose of a row is a column: (xᵀ A)ᵀ = Aᵀ x; and (Aᵀ B)ᵀ = Bᵀ A. Also A I = A.
 5. x / y / z = x / (y ⊙ z). What is never zero, like exp(x), cancels, if need be in each term of a
    sum. exp(x) / (1 + exp(x)) = σ(x) and exp(x) / Σ exp(x) = softmax(x) = softmax(x + c).
 6. What has a name goes by it.
@@ -159,6 +159,8 @@ class Algebra(Builder):
         if whole and c != 1 and number is not None:
             rest = self.power(self.times(1, above, below, x.shape), p)
             return self.product(x.shape, [self.factor(number), rest])
+        if whole and x.head == "mask" and x.args[0] is self.one:
+            return x
         if whole:
             x, q = base(x)
             p *= q
@@ -318,10 +320,11 @@ class Algebra(Builder):
             return self.ones(shape)
         if x.head == "permute":
             return self.permute(x.args[0], tuple(x.options[0][a] for a in axes))
+        n = len(shape)
+        if axes == (*range(n - 2), n - 1, n - 2) and is_turned(x, shape):
+            left, right = x.args
+            return self.matmul(self.transpose(right), self.transpose(left), shape)
         if len(shape) == 2 and 1 in shape:
-            if x.head == "matmul":
-                left, right = x.args
-                return self.matmul(self.transpose(right), self.transpose(left), shape)
             if x.head == "sum" and x.args[0].head == "permute" and len(x.args[0].shape) == 2:
                 return self.sum(x.args[0].args[0], tuple(1 - a for a in x.options[0]), shape)
             if x.head in ("add", "product", "power") and len(x.args) <= MANY:
@@ -413,6 +416,17 @@ class Algebra(Builder):
         args = tuple(map(self.natural, args))
         inner_shape = joint_shape(args)
         return self.expand(self.make(head, args, options, inner_shape), shape)
+
+
+def is_turned(x: Term, shape: Shape) -> bool:
+    """Whether a matrix product reads better as that of its factors' transposes, of this shape."""
+    if x.head != "matmul" or (len(shape) == 2 and 1 in shape):
+        return x.head == "matmul"
+    factors = [x]
+    for y in factors:  # grows while it is walked
+        if y.head == "matmul" and len(factors) <= MANY:
+            factors += y.args
+    return len(factors) <= MANY and any(y.head == "permute" for y in factors)
 
 
 def closed_form(e: Term, d: Term) -> Op | str | None:

@@ -23,6 +23,7 @@ class Names:
         self.given: dict[Any, tuple[str | None, str]] = {}
         self.labels: dict[Any, str] = {}
         self.shown: dict[Any, tuple[str, str]] = {}
+        self.fractions: set[Any] = set()
         self.identifiers: dict[Any, str] = {}
         self.taken: set[str] = set()  # labels
         self.reserved: set[str] = set()  # names given to something that may not have its label yet
@@ -35,9 +36,11 @@ class Names:
             if name is not None:
                 self.reserved.add(name)
 
-    def show(self, symbol: Any, text: str, latex: str) -> None:
-        """A symbol that is written like this."""
+    def show(self, symbol: Any, text: str, latex: str, is_fraction: bool = False) -> None:
+        """A symbol that is written like this; a fraction needs parentheses before ᵀ."""
         self.shown[symbol] = text, latex
+        if is_fraction:
+            self.fractions.add(symbol)
 
     def label(self, symbol: Any) -> str:
         """The symbol's name or, if another has that already, the name with a number."""

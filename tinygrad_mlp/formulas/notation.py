@@ -156,7 +156,7 @@ class Notation:
     def form(self, x: Term) -> Written:
         """A term, of whose arguments all are written."""
         if x.head == "symbol":
-            return self.name_of(x), ATOM
+            return self.name_of(x), TIGHT if x in self.names.fractions else ATOM
         if isinstance(x.head, Op):
             return self.by_row(x.head, x.args, x.options)
         found: Written = getattr(self, x.head)(x)
@@ -297,7 +297,7 @@ class Text(Notation):
             # (xᵀ y) z, but ½ xᵀ y
             words.append(self.at(a, min(level, JOINED) if is_last else TIGHT))
         if arrays:
-            chain = self.chain(tuple(arrays))
+            chain = self.outer(arrays) or self.chain(tuple(arrays))
             if not words:
                 return chain
             words.append(self.bracketed(chain, JOINED))
@@ -312,6 +312,23 @@ class Text(Notation):
             return self.written[factors[0]]
         levels = (PRODUCT if a.head == "mask" else JOINED for a in factors)
         return self.times.join(map(self.at, factors, levels)), PRODUCT
+
+    def outer(self, factors: list[Term]) -> Written | None:
+        """u vᵀ, if these are columns, rows, and the ones that broadcast them to a matrix."""
+        ones = [a for a in factors if is_ones(a) and len(a.shape) == 2]
+        columns = [a for a in factors if len(a.shape) == 2 and a.shape[1] == 1 != a.shape[0]]
+        rows = [a for a in factors if a.shape[:-1] in ((), (1,)) and a.shape[-1] != 1]
+        if not (ones and columns and rows) or len(ones + columns + rows) != len(factors):
+            return None
+        turned = [
+            (self.at(a, ATOM) + self.top, TIGHT)
+            if len(a.shape) == 1 and a not in self.rows
+            else self.written[a]
+            for a in rows
+        ]
+        joined = self.times.join(self.bracketed(w, JOINED) for w in turned), PRODUCT
+        sides = self.chain(tuple(columns)), turned[0] if len(turned) == 1 else joined
+        return self.row(self.bracketed(side, JOINED) for side in sides), JOINED
 
     def quotient(self, above: Written, below: Written) -> Written:
         return f"{self.bracketed(above, PRODUCT)} / {self.bracketed(below, TIGHT)}", PRODUCT

@@ -1,7 +1,7 @@
 """What each op of the table is in the algebra; and conditions, with their one rule.
 
 The seventh rule: x ≠ x is false, ¬(x < y) is x ≥ y, and max(x, 0) ≠ 0 is x > 0; a choice between x
-and 0 is a mask 1[…] on x, which is linear in x.
+and 0 is a mask 1[…] on x, which is linear in x; and 1[…]² = 1[…].
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from .. import ops
 from ..ops import Op, Shape
 from .algebra import Algebra
+from .notation import Slice
 from .terms import CONDITIONS, NEGATED, REFLEXIVE, Term, Terms, is_condition, is_zero, meaning
 
 
@@ -24,11 +25,19 @@ def apply(a: Algebra, op: Op, args: Terms, options: tuple[Any, ...], shape: Shap
         return READINGS[op](a, shape, *args, *options)
     if op in CONDITIONS:
         return relation(a, op, args, shape)
+    if op in (ops.getitem, ops.scatter) and is_whole(options[0]):
+        return a.reshape(args[0], shape)
     if op in (ops.getitem, ops.scatter) and args[0].shape:
         return a.linear(args[0], shape, lambda x: a.make(op, (x,), options, shape))
     if op.broadcasts and not op.variadic:
         return a.elementwise(op, args, options, shape)
     return a.make(op, args, options, shape)
+
+
+def is_whole(index: Any) -> bool:
+    """Whether an index, like [:, None], gives all entries in their order."""
+    parts = index if type(index) is tuple else (index,)
+    return all(p is None or p is ... or p == Slice(None, None, None) for p in parts)
 
 
 def converted(a: Algebra, x: Term, shape: Shape, op: Op, dtype: Any, source: Any = None) -> Term:

@@ -144,7 +144,7 @@ class Journey:
     def incoming(self, node: Node) -> Node:
         """A node that is read as ∂f/∂x."""
         term = self.reader.algebra.symbol((self, node, "derivative"), node.shape)
-        self.reader.names.show(term, *self.derivative(node))
+        self.reader.names.show(term, *self.derivative(node), is_fraction=True)
         self.reader.cotangents.add(self.leaf(term))
         return self.leaf(term)
 
