@@ -186,7 +186,7 @@ def trace(
 def argument(array: ndarray) -> Tensor:
     """A Tensor that stands for an argument while a function is traced."""
     floats = array.dtype.kind == "f"
-    return wrap(array, leaf(array.shape) if floats else record(ARGUMENT, (), (), array.shape))
+    return wrap(array, leaf(array.shape) if floats else record(ARGUMENT, (), array.shape))
 
 
 def nodes_of(tensors: list[Tensor]) -> list[Node]:

@@ -49,42 +49,49 @@ class Constant(NamedTuple):
     name: str | None
 
 
+# For each input of an op: what it is, which of the op's VJPs leads there, and what that VJP takes
+# after the cotangent, or None where no gradient flows.
+Links = tuple[tuple[Any, int, tuple[Any, ...] | None], ...]
 Edges = tuple[tuple["Node", int, tuple[Any, ...]], ...]
 
 
 class Node:
     """An entry of the tape: the result of an op, or a leaf, which has no op.
 
-    The walk back reads ``edges``: for each input that requires grad, its node, which of the op's
-    VJPs leads there, and what that VJP takes after the cotangent. Who reads the graph as a formula
-    or a program finds all inputs in ``inputs``, and after them in the forward's arguments
-    ``options``. Inputs and edges are None once the node is released.
+    All that it knows of where it came from is in ``links``, which are None once the node is
+    released: the walk back follows those through which a gradient flows, the ``edges``, and who
+    reads the graph as a formula or a program finds in ``inputs`` what the op was applied to, and in
+    ``options`` what comes after them in the forward's arguments.
     """
 
-    __slots__ = ("edges", "inputs", "op", "options", "position", "shape", "tag")
+    __slots__ = ("links", "op", "options", "position", "shape", "tag")
 
     op: Op | None
-    inputs: tuple[Node | Constant, ...] | None
-    edges: Edges | None
+    links: Links | None
     options: tuple[Any, ...]
     shape: Shape
     position: int
     tag: Tag | None
 
+    @property
+    def inputs(self) -> tuple[Node | Constant, ...] | None:
+        """What the op was applied to, or None once released."""
+        return None if self.links is None else tuple(source for source, *_ in self.links)
 
-def record(
-    op: Op | None,
-    inputs: tuple[Node | Constant, ...],
-    edges: Edges,
-    shape: Shape,
-    options: tuple[Any, ...] = (),
-) -> Node:
+    @property
+    def edges(self) -> Edges | None:
+        """The links through which a gradient flows, or None once released."""
+        if self.links is None:
+            return None
+        return tuple((node, i, saved) for node, i, saved in self.links if saved is not None)
+
+
+def record(op: Op | None, links: Links, shape: Shape, options: tuple[Any, ...] = ()) -> Node:
     """A new node at the next position."""
     # To fill an empty object takes two thirds of the time of a class with an __init__.
     node = Node()
     node.op = op
-    node.inputs = inputs
-    node.edges = edges
+    node.links = links
     node.options = options
     node.shape = shape
     node.position = next_position()
@@ -94,7 +101,7 @@ def record(
 
 def leaf(shape: Shape) -> Node:
     """A node for a Tensor that nobody computed: gradients end there, and stay."""
-    node = record(None, (), (), shape)
+    node = record(None, (), shape)
     node.tag = Tag(retains_grad=True)
     return node
 
@@ -234,13 +241,13 @@ def walk(
         op = node.op
         if op is None or (between is not None and node not in between):
             continue
-        edges = node.edges
-        if edges is None:
+        links = node.links
+        if links is None:
             raise RuntimeError(RELEASED.format(op.name))
         passed.append(node)
         vjps = op.vjps
-        for source, i, arguments in edges:
-            if wanted is not None and source not in wanted:
+        for source, i, arguments in links:
+            if arguments is None or (wanted is not None and source not in wanted):
                 continue
             if lift is not None:
                 if source.op is not None and source.edges == ():
@@ -316,16 +323,10 @@ def lifted(node: Node, i: int, arguments: tuple[Any, ...], lift: Lift) -> tuple[
     )
 
 
-edges_of = attrgetter("edges")
-inputs_of = attrgetter("inputs")
-
-
-def saved_by(nodes: list[Node]) -> list[Any]:
-    """What these nodes saved and where they came from: all their edges, then all their inputs."""
-    return [*map(edges_of, nodes), *map(inputs_of, nodes)]
+links_of = attrgetter("links")
 
 
 def release(nodes: list[Node]) -> bool:
     """Let go of what these nodes saved and of where they came from; returns True."""
-    names = ["edges"] * len(nodes) + ["inputs"] * len(nodes)
-    return swap(nodes * 2, names, saved_by(nodes), [None] * len(names)) or True
+    n = len(nodes)
+    return swap(nodes, ["links"] * n, list(map(links_of, nodes)), [None] * n) or True

@@ -50,14 +50,14 @@ from .printing import format_tensor
 from .tape import (
     RELEASED,
     Constant,
-    Edges,
+    Links,
     Node,
     is_grad_enabled,
     is_tracing,
     leaf,
+    links_of,
     new,
     record,
-    saved_by,
     tag_of,
     walk,
 )
@@ -92,7 +92,7 @@ def unary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
         if node is None or not is_grad_enabled():
             return wrap(out)
         saved = pick((out, x, *options, x.shape, x.dtype) if options else (out, x))
-        return wrap(out, record(op, (node,), ((node, 0, saved),), out.shape, options))
+        return wrap(out, record(op, ((node, 0, saved),), out.shape, options))
 
     function.__name__ = op.name
     function.__doc__ = doc
@@ -125,16 +125,14 @@ def binary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
         if (m is None and n is None) or not is_grad_enabled():
             return wrap(out)
         values = (out, x, y)
-        edges: Edges
+        links: Links
         if n is None:
-            edges = ((m, 0, pick_x(values)),)
-            n = constant_of(other)
+            links = ((m, 0, pick_x(values)), (constant_of(other), 1, None))
         elif m is None:
-            edges = ((n, 1, pick_y(values)),)
-            m = constant_of(self)
+            links = ((constant_of(self), 0, None), (n, 1, pick_y(values)))
         else:
-            edges = ((m, 0, pick_x(values)), (n, 1, pick_y(values)))
-        return wrap(out, record(op, (m, n), edges, out.shape))
+            links = ((m, 0, pick_x(values)), (n, 1, pick_y(values)))
+        return wrap(out, record(op, links, out.shape))
 
     function.__name__ = op.name
     function.__doc__ = doc
@@ -152,14 +150,15 @@ def apply(op: Op, tensors: Sequence[Tensor], options: Options = ()) -> Tensor:
     traced = op.vjps or is_tracing.get()
     if not traced or not is_grad_enabled() or all(x._node is None for x in tensors):
         return wrap(out)
-    edges = []
-    for i, x in enumerate(tensors[: None if op.variadic else len(op.vjps)]):
-        if x._node is not None:
-            which = 0 if op.variadic else i
+    links: list[Any] = []
+    for i, x in enumerate(tensors):
+        which = 0 if op.variadic else i
+        if x._node is not None and which < len(op.vjps):
             values = (out, *([arrays] if op.variadic else arrays), *options, x.shape, x.dtype, i)
-            edges.append((x._node, which, op.picks[which](values)))
-    inputs = tuple(x._node or constant_of(x) for x in tensors)
-    return wrap(out, record(op, inputs, tuple(edges), out.shape, options))
+            links.append((x._node, which, op.picks[which](values)))
+        else:
+            links.append((x._node or constant_of(x), which, None))
+    return wrap(out, record(op, tuple(links), out.shape, options))
 
 
 def reduction(op: Op, doc: str) -> Callable[..., Tensor]:
@@ -1241,14 +1240,15 @@ def accumulated(
     gradients: dict[Node, Any], released: list[Node]
 ) -> tuple[list[Any], list[str], list[Any], list[Any]]:
     """What ``accumulate`` changes, as ``swap`` takes it."""
-    objects: list[Any] = released * 2
-    old: list[Any] = saved_by(released)
-    new: list[Any] = [None] * len(old)
+    n = len(released)
+    objects: list[Any] = [*released]
+    names = ["links"] * n + ["grad"] * len(gradients)
+    old: list[Any] = [*map(links_of, released)]
+    new: list[Any] = [None] * n
     if None in old:
         # Another thread has been through it since this one walked it.
-        node = released[old.index(None) % len(released)]
+        node = released[old.index(None)]
         raise RuntimeError(RELEASED.format(node.op and node.op.name))
-    names = ["edges"] * len(released) + ["inputs"] * len(released)
     values: Values = {}
     for node, g in gradients.items():
         tag = node.tag
@@ -1272,7 +1272,6 @@ def accumulated(
         objects.append(tag)
         old.append(have)
         new.append(total)
-    names += ["grad"] * len(gradients)
     for have, (array, total) in values.items():
         objects.append(have)
         names.append("_array")

@@ -169,9 +169,11 @@ def on_tape(
     op.wants = (wanted,) * len(inputs)
     op.picks = (picker(wanted),) * len(inputs)
     values = tuple(arrays[k] for k in wanted)
-    edges = tuple((x._node, i, values) for i, x in enumerate(inputs) if x._node is not None)
-    nodes = tuple(x._node or constant_of(x) for x in inputs)
-    made = wrap(out._array, record(op, nodes, edges, out.shape))
+    links = tuple(
+        (constant_of(x), i, None) if x._node is None else (x._node, i, values)
+        for i, x in enumerate(inputs)
+    )
+    made = wrap(out._array, record(op, links, out.shape))
     return shown(made, f"{cls.__name__}Backward")
 
 

@@ -61,7 +61,7 @@ class Reader:
             return lift(array, origin)
         key = id(origin.array)
         if key not in self.lifted:
-            self.lifted[key] = record(ops.detached, (origin,), (), origin.array.shape)
+            self.lifted[key] = record(ops.detached, ((origin, 0, None),), origin.array.shape)
         return wrap(array, self.lifted[key])
 
     def of(self, x: Tensor) -> Term:
