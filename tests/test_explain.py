@@ -331,6 +331,14 @@ def test_cells_are_the_means_of_blocks(shape: tuple[int, ...], most: int) -> Non
             )
 
 
+def test_means_of_the_least_the_largest_and_what_is_not_finite() -> None:
+    for entry in (1e-20, 5e-324, 1.7e308):
+        np.testing.assert_allclose(cells(np.full((30, 30), entry), 16).means, entry, rtol=1e-12)
+    some = np.ones((4, 4))
+    some[0, :3], some[2, 0], some[2, 2] = [np.inf, -np.inf, np.nan], np.inf, np.nan
+    np.testing.assert_array_equal(cells(some, 4).means, [[np.nan, np.nan], [np.inf, np.nan]])
+
+
 # The terminal.
 
 
@@ -510,6 +518,12 @@ def powers(x, p=2.0, weights=1.0):
 def several(*xs):
     return sum((x ** 2).sum() for x in xs)
 
+def keywords(*xs, scale, shift=0.0):
+    return sum((x * scale + shift).sum() for x in xs)
+
+def forgets(x):
+    (x ** 2).sum()
+
 number = 3
 """
 
@@ -546,13 +560,30 @@ def test_shapes_may_come_by_name(source: str, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
+    ("shapes", "leaves"),
+    [
+        (["3", "3", "scalar"], [["x1", [3]], ["x2", [3]], ["scale", []]]),
+        (["shift=2", "scale=scalar", "x1=2"], [["x1", [2]], ["scale", []], ["shift", [2]]]),
+    ],
+)
+def test_arguments_that_go_by_keyword_alone(
+    shapes: list[str], leaves: list[object], source: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["explain", f"{source}:keywords", "--json", "--shapes", *shapes]) == 0
+    found = json.loads(capsys.readouterr().out)["leaves"]
+    assert [[leaf["name"], leaf["gradient"]["shape"]] for leaf in found] == leaves
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         (["{}:nothing"], "has no function 'nothing'; the functions there are: attention, fails"),
         (["{}:number"], "has no function 'number'"),
         (["{}:attention", "--shapes", "3x4"], "takes q, k, v, scale, and there is 1 shape"),
         (["{}:attention"], "there are 0 shapes; give the shape of each, as in --shapes 5x3"),
-        (["{}:vector", "--shapes", "3"], "needs a gradient of that shape"),
+        (["{}:vector", "--shapes", "3"], "explain: an output of shape (3,) needs a gradient"),
+        (["{}:forgets", "--shapes", "3"], "the function must return a Tensor, not NoneType"),
+        (["--json", "--dot"], "--dot: not allowed with argument --json"),
         (["{}:attention", "--shape", "1", "1", "1", "1"], "use --shapes"),
         (["{}:attention", "--shapes", "3y"], "'3y' is not a shape; write 3x4"),
         (["{}:attention", "--shapes", "q=3x4", "5x4", "5x2"], "name all of them or none"),
@@ -574,6 +605,7 @@ def test_bad_usage_is_one_line(
     assert ended.value.code == 2
     error = capsys.readouterr().err
     assert message in error
+    assert "explain: explain:" not in error
     assert error.count("\n") == 1
 
 
@@ -695,6 +727,16 @@ def test_the_page_is_one_file_and_names_are_data() -> None:
     assert [tag for tag, _ in tags(titled)] == [tag for tag, _ in tags(plain)]
 
 
+def test_a_title_that_is_no_text_leaves_a_whole_page(tmp_path: Path) -> None:
+    # As the name of a file is that the system's encoding does not cover.
+    x = tg.tensor(2.0, requires_grad=True)
+    path = tmp_path / "tape.html"
+    Explanation(x * x, title="caf\udce9.py:f").save_html(path)
+    text = path.read_text(encoding="utf-8")
+    assert "<h1>caf?.py:f</h1>" in text
+    assert text.endswith("</html>\n")
+
+
 def test_the_page_has_every_entry_of_small_arrays_and_means_of_large_ones() -> None:
     x = tg.tensor(np.float32([0.1, np.nan, np.inf, 1e-45]), requires_grad=True)
     arrays = data_of(page(tg.explain((x * 1).sum())))["arrays"]
@@ -703,6 +745,9 @@ def test_the_page_has_every_entry_of_small_arrays_and_means_of_large_ones() -> N
     (first, *_) = data_of(page(tg.explain(big.sum())))["arrays"]  # type: ignore[misc]
     assert (first["shape"], first["block"]) == ([300, 200], [5, 3])
     assert len(first["cells"]) == first["rows"] * first["columns"] <= MOST
+    vanishing = tg.full((300, 300), 1.25e-20, requires_grad=True)
+    (first, *_) = data_of(page(tg.explain(vanishing.sum())))["arrays"]  # type: ignore[misc]
+    assert set(first["cells"]) == {1.25e-20}
 
 
 # Plots.

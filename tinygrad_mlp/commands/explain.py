@@ -47,16 +47,17 @@ def explain(parser: ArgumentParser) -> Run:
         metavar="SHAPE",
         help="of the function's arguments, in order or by name: 5x3, 3, scalar, X=5x3",
     )
-    parser.add_argument("--step", action="store_true", help="one step for each key pressed")
+    printed = parser.add_mutually_exclusive_group()
+    printed.add_argument("--step", action="store_true", help="one step for each key pressed")
     parser.add_argument("--html", metavar="FILE", help="write a page that walks the tape")
     parser.add_argument(
         "--plot",
         metavar="FILE",
         help="draw the gradients from the tape, by formula, and their difference",
     )
-    parser.add_argument("--mermaid", action="store_true", help="print the graph for Mermaid")
-    parser.add_argument("--dot", action="store_true", help="print the graph for Graphviz")
-    parser.add_argument("--json", action="store_true", help="print as JSON")
+    printed.add_argument("--mermaid", action="store_true", help="print the graph for Mermaid")
+    printed.add_argument("--dot", action="store_true", help="print the graph for Graphviz")
+    printed.add_argument("--json", action="store_true", help="print as JSON")
     parser.add_argument(
         "--full", action="store_true", help="with --json, every entry of each array"
     )
@@ -165,7 +166,7 @@ def of_function(parser: ArgumentParser, options: Namespace) -> Any:
     import sys
 
     from ..explain.explanation import Explanation
-    from ..explain.naming import called, names_of
+    from ..explain.naming import NotATensorError, called, names_of
     from ..explain.sources import UsageError, arranged, by_formula, inputs_for, load, traceback_of
 
     function = None
@@ -174,7 +175,7 @@ def of_function(parser: ArgumentParser, options: Namespace) -> Any:
         inputs = inputs_for(function, options.shapes, options.seed, options.dtype)
         by_place, by_name = arranged(function, inputs)
         output, variables = called(function, *by_place, **by_name)
-    except UsageError as mistake:
+    except (UsageError, NotATensorError) as mistake:
         parser.error(str(mistake))
     except Exception as error:
         print(traceback_of(error, function), end="", file=sys.stderr)
@@ -186,5 +187,5 @@ def of_function(parser: ArgumentParser, options: Namespace) -> Any:
     try:
         explanation = Explanation(output, names=names_of(inputs, variables), title=title)
     except (RuntimeError, ValueError) as error:
-        parser.error(str(error))
+        parser.error(str(error).removeprefix("explain: "))
     return explanation, lambda: by_formula(function, inputs, explanation), "formula of derive"

@@ -232,7 +232,7 @@ class Explanation:
         """
         from pathlib import Path
 
-        Path(path).write_text(self.to_html(), encoding="utf-8")
+        Path(path).write_text(self.to_html(), encoding="utf-8", errors="replace")
 
     def to_dict(self, entries: int | None = 5) -> dict[str, Any]:
         """The same as numbers, lists and dicts, as JSON has them but for nan and infinities.

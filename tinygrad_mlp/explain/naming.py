@@ -12,6 +12,10 @@ from ..tape import Node
 from ..tensor import Tensor
 
 
+class NotATensorError(TypeError):
+    """A function returned something else."""
+
+
 def names_of(*groups: Mapping[str, Any]) -> dict[Node | int, str]:
     """The first name of each Tensor: by its node, or off the tape by the identity of its array.
 
@@ -39,7 +43,7 @@ def called(
 ) -> tuple[Tensor, dict[str, Any]]:
     """What a function returns, and its local variables as they were then.
 
-    TypeError where it returns anything but a Tensor.
+    NotATensorError, a TypeError, where it returns anything but a Tensor.
     """
     code = getattr(function, "__code__", None)
     variables: dict[str, Any] = {}
@@ -59,5 +63,5 @@ def called(
         if free:
             sys.setprofile(None)
     if not isinstance(output, Tensor):
-        raise TypeError(f"the function must return a Tensor, not {type(output).__name__}")
+        raise NotATensorError(f"the function must return a Tensor, not {type(output).__name__}")
     return output, variables

@@ -163,7 +163,9 @@ def described(x: ndarray, most: int) -> dict[str, Any]:
         "rows": table.rows,
         "columns": table.columns,
         "block": table.block,
-        "cells": numbers(table.means if table.block == (1, 1) else table.means.round(15)),
+        "cells": numbers(table.means)
+        if table.block == (1, 1)
+        else [plain(mean, 8) for mean in table.means.ravel().tolist()],
     }
 
 

@@ -34,7 +34,7 @@ def save(
 
     shown = {name: pair for name, pair in gradients.items() if pair[0].size}
     if not shown:
-        raise ValueError("--plot: there is nothing to draw, as no gradient has any entries")
+        raise ValueError("there is nothing to draw, as no gradient has any entries")
     some = list(shown.items())[:MOST]
     figure = Figure(figsize=(11, 0.7 + 2.1 * len(some)), layout="constrained")
     rows = figure.subplots(len(some), 3, squeeze=False)

@@ -69,18 +69,26 @@ def inputs_for(
     """Normal random leaves for the function's arguments, in its order, after ``manual_seed(seed)``.
 
     The shapes come in that order, with "" for a name, or by name. Arguments that have a default may
-    be left out. UsageError where shapes are missing or too many.
+    be left out; those of them that go by keyword alone get a shape by name alone. UsageError where
+    shapes are missing or too many.
     """
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         raise UsageError("the function does not say what its arguments are") from None
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    named = {name for name, _ in shapes}
     names = [p.name for p in parameters if p.kind in kinds]
-    needed = {p.name for p in parameters if p.kind in kinds and p.default is p.empty}
+    by_keyword = [
+        p.name
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY and (p.default is p.empty or p.name in named)
+    ]
+    needed = {p.name for p in parameters if p.name in names + by_keyword and p.default is p.empty}
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        names += [f"x{i}" for i in range(1, len(shapes) - len(names) + 1)]
-    if len({bool(name) for name, _ in shapes}) > 1:
+        names += [f"x{i}" for i in range(1, len(shapes) - len(names + by_keyword) + 1)]
+    names += by_keyword
+    if len(set(map(bool, named))) > 1:
         raise UsageError("some of --shapes have names and some have none; name all of them or none")
     given = dict(shapes if shapes and shapes[0][0] else zip(names, (s for _, s in shapes)))
     if len(given) != len(shapes) or not needed <= given.keys() <= set(names):
@@ -102,11 +110,11 @@ def arranged(
 ) -> tuple[list[Tensor], dict[str, Tensor]]:
     """The arguments to call with: by name where the function takes them so, or by place."""
     kinds = {name: p.kind for name, p in inspect.signature(function).parameters.items()}
-    plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    if inspect.Parameter.VAR_POSITIONAL in kinds.values():
-        return list(inputs.values()), {}
-    by_place = [x for name, x in inputs.items() if kinds[name] is not plain]
-    return by_place, {name: x for name, x in inputs.items() if kinds[name] is plain}
+    by_name: list[Any] = [inspect.Parameter.KEYWORD_ONLY]
+    if inspect.Parameter.VAR_POSITIONAL not in kinds.values():
+        by_name += [inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    by_place = [x for name, x in inputs.items() if kinds.get(name) not in by_name]
+    return by_place, {name: x for name, x in inputs.items() if kinds.get(name) in by_name}
 
 
 def by_formula(

@@ -109,9 +109,14 @@ def cells(array: ndarray, most: int) -> Cells:
         else:
             across += 1
     means = table.astype(np.float64)
-    for axis, step in ((0, down), (1, across)):
-        n = means.shape[axis]
-        starts = np.arange(0, n, step)
-        counts = np.minimum(step, n - starts)
-        means = np.add.reduceat(means, starts, axis) / np.expand_dims(counts, 1 - axis)
-    return Cells(*means.shape, means, (down, across))
+    # Scaled by a power of two, since sums may overflow.
+    scale = np.frexp(np.abs(means[np.isfinite(means)]).max(initial=0.0))[1]
+    means = np.ldexp(means, -scale)
+    with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
+        for axis, step in ((0, down), (1, across)):
+            n = means.shape[axis]
+            starts = np.arange(0, n, step)
+            counts = np.minimum(step, n - starts)
+            means = np.add.reduceat(means, starts, axis) / np.expand_dims(counts, 1 - axis)
+    rows, columns = means.shape
+    return Cells(rows, columns, np.ldexp(means, scale), (down, across))
