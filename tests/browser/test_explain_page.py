@@ -292,6 +292,16 @@ def test_a_phone_shows_it_without_scrolling_sideways(
         assert controls["y"] + controls["height"] <= PHONE["height"]
 
 
+def test_a_phone_shows_the_name_of_a_leaf_without_a_picture_at_the_edge(opened: Opened) -> None:
+    page = opened(small(), PHONE)
+    leaf, name = page.locator("#grads li"), page.locator("#grads strong")
+    assert name.bounding_box()["x"] - leaf.bounding_box()["x"] < 20
+    page.keyboard.press("End")
+    picture = page.locator("#grads canvas").bounding_box()
+    assert picture["width"] > 10
+    assert name.bounding_box()["x"] >= picture["x"] + picture["width"]
+
+
 def test_dark_and_light_differ_and_change_on_the_spot(opened: Opened) -> None:
     page = opened(small(), color_scheme="light")
     shade = """() => [...document.querySelector("#card canvas").getContext("2d")
