@@ -48,6 +48,10 @@ def constant(x):
     return tg.ones(1).sum()
 
 
+def nothing_at_all(x):
+    pass
+
+
 def named_f(f, shape, loss):
     return (f * shape * loss).sum()
 
@@ -278,6 +282,7 @@ def test_inputs_by_the_names_of_other_things(derive: Any, losses: str) -> None:
         ("losses.py:logs --shapes x=3 z=1 --wrt z", "the output does not depend on 'z'"),
         ("losses.py:misfit --shapes X=5x3 w=3", "losses.py:misfit: line 16: ValueError: matmul"),
         ("losses.py:rows --shapes x=3", "needs a gradient of that shape"),
+        ("losses.py:nothing_at_all --shapes x=3", "must return a Tensor, not NoneType"),
         ("losses.py:constant --shapes x=3", "result does not depend on any of its inputs"),
         ("broken.py:f --shapes x=3", "broken.py cannot be run: SyntaxError"),
     ],

@@ -146,6 +146,7 @@ def of_file(options: Namespace) -> Problem:
 
     from ..creation import rand, randn
     from ..random import manual_seed
+    from ..tensor import Tensor
 
     if options.shape or options.bias or options.expand:
         raise ValueError("--shape, --bias and --expand are for the experiment; here, see --shapes")
@@ -162,14 +163,16 @@ def of_file(options: Namespace) -> Problem:
 
     def located(**tensors: Tensor) -> Tensor:
         try:
-            out: Tensor = function(**tensors)
-            return out
+            out = function(**tensors)
         except Exception as error:
             lines = [place.lineno for place in extract_tb(error.__traceback__) if place[0] == file]
             where = f"line {lines[-1]}" if lines else "its call"
             raise ValueError(
                 f"{options.function}: {where}: {type(error).__name__}: {error}"
             ) from error
+        if not isinstance(out, Tensor):
+            raise TypeError(f"{options.function} must return a Tensor, not {type(out).__name__}")
+        return out
 
     eps = float(np.finfo(options.dtype).eps)
     return Problem(
