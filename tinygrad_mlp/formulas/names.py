@@ -27,14 +27,17 @@ class Names:
         self.identifiers: dict[Any, str] = {}
         self.taken: set[str] = set()  # labels
         self.reserved: set[str] = set()  # names given to something that may not have its label yet
+        self.inputs: dict[str, set[Any]] = {}  # from a name to the inputs that were given it
         self.latest: dict[str, int] = {}
 
-    def add(self, symbol: Any, name: str | None, letter: str) -> None:
+    def add(self, symbol: Any, name: str | None, letter: str, is_input: bool = False) -> None:
         """A symbol of this name; or, where there is none, x1, x2, … for the letter x."""
         if symbol not in self.given:
             self.given[symbol] = name, letter
             if name is not None:
                 self.reserved.add(name)
+                if is_input:
+                    self.inputs.setdefault(name, set()).add(symbol)
 
     def show(self, symbol: Any, text: str, latex: str, is_fraction: bool = False) -> None:
         """A symbol that is written like this; a fraction needs parentheses before ᵀ."""
@@ -43,12 +46,12 @@ class Names:
             self.fractions.add(symbol)
 
     def label(self, symbol: Any) -> str:
-        """The symbol's name or, if another has that already, the name with a number."""
+        """The symbol's name or, if another has that already or is an input, one with a number."""
         if symbol not in self.labels:
             name, letter = self.given[symbol]
             if name is None:
                 name = self.fresh(letter, 1)
-            elif name in self.taken:
+            elif name in self.taken or symbol not in self.inputs.get(name, {symbol}):
                 name = self.fresh(name + "_", 2)
             self.labels[symbol] = name
             self.taken.add(name)

@@ -86,7 +86,7 @@ class Reader:
         if node.op is not None and name is None:
             return self.applied(node)
         symbol = self.algebra.symbol(node, node.shape)
-        self.names.add(symbol, name, "x")
+        self.names.add(symbol, name, "x", is_input=node.op is None)
         if node.op is not None and node.inputs is not None:
             self.algebra.define(symbol, self.applied(node))
         return symbol
@@ -148,7 +148,7 @@ class Reader:
         key = id(constant.array)
         if key not in self.of_array:
             symbol = self.algebra.symbol(Opaque(constant.array), constant.array.shape)
-            self.names.add(symbol, constant.name, "c")
+            self.names.add(symbol, constant.name, "c", is_input=True)
             self.constants[symbol] = constant.array
             self.of_array[key] = symbol
         return self.of_array[key]
