@@ -357,6 +357,11 @@ LAYER_INPUTS = {"X": matrix(4, 3), "W": matrix(3, 2)}
         (lambda X: X.reshape(6, 2).exp().sum(), "Σ exp(reshape(X; 6×2))"),
         (lambda X: tg.where(X > 0, X, X.exp()).sum(), "Σ (X if X > 0 else exp(X))"),
         (lambda X: X.clamp(0, 1).abs().sum(), "Σ |min(max(X, 0), 1)|"),
+        (lambda X: X.clamp(min=0).sum() + X.clamp(max=2).sum(), "Σ max(X, 0) + Σ min(X, 2)"),
+        (
+            lambda X: (X[:, :1] / X[:1] + X.sum(1, keepdim=True)).sum(),
+            "Σ (X[:, :1] 1ᵀ / X[:1] + X 1)",
+        ),
         (lambda X: (X**2 / 3 + X**-0.5).sum(), "Σ (⅓ X² + X^−½)"),
         (lambda X: (X - 1e-5).log().sum(), "Σ log(X − 1e−05)"),
     ],
@@ -768,6 +773,19 @@ def test_names_that_are_equal_are_told_apart() -> None:
     by_a, by_b = tg.derive((a * b.exp()).sum(), (a, b))
     assert (repr(by_a), repr(by_b)) == ("∂f/∂x = exp(x_2)", "∂f/∂x_2 = x ⊙ exp(x_2)")
     np.testing.assert_allclose(by_b({"x": [1.0, 2.0], "x_2": [0.0, 0.0]}), [1.0, 2.0])
+
+
+def test_an_input_keeps_its_name_beside_an_intermediate_of_the_same_name() -> None:
+    f = tg.formula(lambda x: x.exp().named("x").sum(), x=[1.0, 2.0])
+    assert repr(f) == "f = Σ x_2\n    x_2 = exp(x)"
+    np.testing.assert_allclose(f(x=[0.0, 0.0]), 2)
+
+
+def test_a_gradient_that_is_given_goes_by_its_name() -> None:
+    x = tg.tensor([1.0, 2.0], dtype="float64", requires_grad=True, name="x")
+    for dtype in ("float32", "float64"):
+        g = tg.tensor([3.0, 4.0], dtype=dtype, name="g")
+        assert str(tg.derive(x**2, x, grad_outputs=g)) == "2 (g ⊙ x)"
 
 
 def test_an_input_by_the_name_of_the_output() -> None:

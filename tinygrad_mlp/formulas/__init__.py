@@ -160,7 +160,8 @@ def gradients(output: Tensor, wrt: tuple[Tensor, ...], grad_outputs: Any) -> tup
     reader = Reader()
     if start._node is None:
         # On the tape, so that what the VJPs make of it is a formula and not one more constant.
-        start = reader.lift(start._array, Constant(start._array, start.name))
+        name = getattr(grad_outputs, "name", None)
+        start = reader.lift(start._array, Constant(start._array, name))
     reader.turn = next_position()
     with tracing():
         keep = passages(set(targets), [root]) | set(targets)

@@ -314,11 +314,11 @@ class Text(Notation):
         return self.times.join(map(self.at, factors, levels)), PRODUCT
 
     def outer(self, factors: list[Term]) -> Written | None:
-        """u vᵀ, if these are columns, rows, and the ones that broadcast them to a matrix."""
+        """u vᵀ, u 1ᵀ or 1 vᵀ, if these are broadcast to a matrix by the ones among them."""
         ones = [a for a in factors if is_ones(a) and len(a.shape) == 2]
         columns = [a for a in factors if len(a.shape) == 2 and a.shape[1] == 1 != a.shape[0]]
         rows = [a for a in factors if a.shape[:-1] in ((), (1,)) and a.shape[-1] != 1]
-        if not (ones and columns and rows) or len(ones + columns + rows) != len(factors):
+        if not ones or not (columns or rows) or len(ones + columns + rows) != len(factors):
             return None
         turned = [
             (self.at(a, ATOM) + self.top, TIGHT)
@@ -326,9 +326,11 @@ class Text(Notation):
             else self.written[a]
             for a in rows
         ]
-        joined = self.times.join(self.bracketed(w, JOINED) for w in turned), PRODUCT
-        sides = self.chain(tuple(columns)), turned[0] if len(turned) == 1 else joined
-        return self.row(self.bracketed(side, JOINED) for side in sides), JOINED
+        left = self.chain(tuple(columns)) if columns else (self.one, ATOM)
+        right = self.times.join(self.bracketed(w, JOINED) for w in turned), PRODUCT
+        if len(turned) < 2:
+            right = turned[0] if turned else (self.one + self.top, TIGHT)
+        return self.row(self.bracketed(side, JOINED) for side in (left, right)), JOINED
 
     def quotient(self, above: Written, below: Written) -> Written:
         return f"{self.bracketed(above, PRODUCT)} / {self.bracketed(below, TIGHT)}", PRODUCT

@@ -51,6 +51,15 @@ def converted(a: Algebra, x: Term, shape: Shape, op: Op, dtype: Any, source: Any
     return a.make(op, (x,), (dtype,), shape)
 
 
+def clamped(a: Algebra, x: Term, low: Any, high: Any, shape: Shape) -> Term:
+    """x between two bounds, or one where the other is infinite."""
+    if low == -inf:
+        return x if high == inf else a.elementwise(ops.minimum, (x, a.factor(high)), (), shape)
+    if high == inf:
+        return a.elementwise(ops.maximum, (x, a.factor(low)), (), shape)
+    return a.make(ops.clamp, (x,), (low, high), shape)
+
+
 # Conditions, and what depends on one.
 
 
@@ -134,5 +143,6 @@ READINGS: dict[Op, Callable[..., Term]] = {
     ops.where: lambda a, shape, x, y, condition: where(a, x, y, condition, shape),
     ops.cast: lambda a, shape, x, *dtypes: converted(a, x, shape, ops.cast, *dtypes),
     ops.whole: lambda a, shape, x, *dtypes: converted(a, x, shape, ops.whole, *dtypes),
+    ops.clamp: lambda a, shape, x, low, high: clamped(a, x, low, high, shape),
     ops.detached: lambda a, shape, x: x,
 }
