@@ -356,6 +356,10 @@ LAYER_INPUTS = {"X": matrix(4, 3), "W": matrix(3, 2)}
         (lambda X: X[1:, ::2].sum(), "Σ X[1:, ::2]"),
         (lambda X: X.reshape(6, 2).exp().sum(), "Σ exp(reshape(X; 6×2))"),
         (lambda X: tg.where(X > 0, X, X.exp()).sum(), "Σ (X if X > 0 else exp(X))"),
+        (
+            lambda X: (X[:, :, None] * X[0, :2]).exp().sum(),
+            "Σ exp(reshape(X; 4×3×1) ⊙ X[0, :2])",
+        ),
         (lambda X: X.clamp(0, 1).abs().sum(), "Σ |min(max(X, 0), 1)|"),
         (lambda X: X.clamp(min=0).sum() + X.clamp(max=2).sum(), "Σ max(X, 0) + Σ min(X, 2)"),
         (

@@ -31,7 +31,7 @@ from .templates import (
     Place,
     template,
 )
-from .terms import Term, Terms, is_ones, parts
+from .terms import Term, Terms, is_ones, joint_shape, parts
 
 # What is written, and how tightly its parts hold together.
 Written = tuple[str, int]
@@ -290,6 +290,10 @@ class Text(Notation):
         arrays = [a for a in above if a.shape]
         if c != 1 or scalars:  # 2 as a 1×1 matrix is just 2
             arrays = [a for a in arrays if not is_ones(a) or any(n != 1 for n in a.shape)]
+        varied = [a for a in arrays if not is_ones(a)]
+        shape = joint_shape(tuple(varied)) if varied else ()
+        if len(shape) > 2:  # which they have together without the ones
+            arrays = [a for a in arrays if a in varied or a.shape != shape]
         for a in scalars:
             is_last = a is scalars[-1] and not arrays
             if is_last and self.written[a][1] == BIG:
