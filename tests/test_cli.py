@@ -134,7 +134,7 @@ def test_too_little_memory_is_bad_usage(
     with pytest.raises(SystemExit) as end:
         cli.main([])
     assert end.value.code == 2
-    assert "needs more memory than there is; choose a smaller one" in capsys.readouterr().err
+    assert "needs more memory than there is; choose smaller sizes" in capsys.readouterr().err
 
 
 def doctor(monkeypatch: pytest.MonkeyPatch, name: str, change: Any) -> None:

@@ -379,7 +379,7 @@ def test_it_stops_where_it_gets_no_better(csv: str, capsys: pytest.CaptureFixtur
     ("words", "message"),
     [
         ("--data nowhere.csv", "nowhere.csv: there is no such file"),
-        ("--data .", ".: Is a directory"),
+        ("--data .", ".: this is not a file"),
         ("--lr 0", "'0' is not a number above 0"),
         ("--lr nan", "'nan' is not a number above 0"),
         ("--momentum 1", "'1' is not a number from 0 to less than 1"),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import __version__, commands
-from .commands.arguments import Run
+from .commands.arguments import Run, printable
 
 BAD_USAGE = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -22,11 +22,11 @@ class Parser(ArgumentParser):
     """An ArgumentParser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_USAGE, f"{self.prog}: {message} (--help says more)\n")
+        self.exit(BAD_USAGE, f"{self.prog}: {printable(message)} (--help says more)\n")
 
 
-def parsed(words: list[str]) -> tuple[Run, Namespace]:
-    """The command that the words name, and its options."""
+def parsed(words: list[str]) -> tuple[Parser, Run, Namespace]:
+    """The parser of the command that the words name, what it runs, and its options."""
     named = bool(words) and not words[0].startswith("-")
     script = Path(sys.argv[0]).stem == "tinygrad-mlp"
     parser = Parser(
@@ -47,6 +47,9 @@ def parsed(words: list[str]) -> tuple[Run, Namespace]:
         default = f"\nWithout a command: {commands.DEFAULT}."
         parser.epilog = "\n".join(["commands:", *lines, default])
     run = command(parser)
+    for word in words[named:]:
+        if word.startswith("--") and word.endswith("=--"):  # which argparse takes for a list
+            parser.error(f"argument {word[:-3]}: '--' is not a value")
     options, unknown = parser.parse_known_args(words[named:])
     if unknown:
         from difflib import get_close_matches
@@ -54,7 +57,7 @@ def parsed(words: list[str]) -> tuple[Run, Namespace]:
         near = get_close_matches(unknown[0], parser._option_string_actions, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         parser.error(f"{unknown[0]!r} is not an option{hint}")
-    return run, options
+    return parser, run, options
 
 
 def title(command: Callable[..., Any]) -> str:
@@ -78,8 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     try:
-        run, options = parsed(list(sys.argv[1:] if arguments is None else arguments))
-        status = run(options)
+        parser, run, options = parsed(list(sys.argv[1:] if arguments is None else arguments))
+        try:
+            status = run(options)
+        except MemoryError:
+            parser.error("this needs more memory than there is; choose smaller sizes or files")
         sys.stdout.flush()
     except BrokenPipeError:
         # When Python ends it flushes stdout once more.

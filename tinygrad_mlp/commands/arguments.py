@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
-from math import isfinite
+from math import isfinite, prod
 from typing import Any
 
 Run = Callable[[Namespace], int]
 
 LARGEST = 10**8  # entries of a matrix, which take some gigabytes and a minute
+AXES = 64  # which are NumPy's most
 
 
 def seed(word: str) -> int:
@@ -24,6 +25,13 @@ def size(word: str) -> int:
     if not word.isdecimal() or int(word) > LARGEST:
         raise ArgumentTypeError(f"{word!r} is not a size; sizes are whole numbers, 0 to {LARGEST}")
     return int(word)
+
+
+def too_large(shape: tuple[int, ...]) -> str | None:
+    """What is wrong with a shape that is too large, or None."""
+    if len(shape) > AXES:
+        return f"has more than {AXES} axes"
+    return f"has more than {LARGEST} entries" if prod(shape) > LARGEST else None
 
 
 def words(text: str) -> list[str]:
@@ -59,6 +67,15 @@ def plot(parser: ArgumentParser, path: str, gradients: Any, how: str, title: str
         parser.error(f"argument --plot: {path}: {error.strerror}")
     except (ImportError, ValueError) as error:
         parser.error(f"argument --plot: {error}")
+
+
+def printable(text: str) -> str:
+    r"""The same in one line: the name of a file may end a comment, or tell a terminal what to do.
+
+    >>> print(printable("a\nb\x1b[31m.py"))
+    a\nb\x1b[31m.py
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def finite(value: Any) -> Any:

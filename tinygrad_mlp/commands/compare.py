@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from math import prod
 from typing import Any
 
-from .arguments import LARGEST, Run, seed, size
+from .arguments import Run, seed, size, too_large
 
 
 def compare(parser: ArgumentParser) -> Run:
@@ -166,8 +165,8 @@ def shape(word: str) -> tuple[int, ...]:
     if not re.fullmatch(r"\d+([x×,]\d+)*,?", word):
         raise ArgumentTypeError(f"{word!r} is not a shape; write 100x3, 20 or scalar")
     sizes = tuple(int(n) for n in re.findall(r"\d+", word))
-    if prod(sizes) > LARGEST:
-        raise ArgumentTypeError(f"{word} has more than {LARGEST} entries")
+    if too_large(sizes):
+        raise ArgumentTypeError(f"{word} {too_large(sizes)}")
     return sizes
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .arguments import LARGEST, Run, finite, seed, size, words
+from .arguments import LARGEST, Run, finite, printable, seed, size, too_large, words
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -77,8 +77,6 @@ def derive(parser: ArgumentParser) -> Run:
             result = derived(problem, options.wrt)
         except (ValueError, TypeError, RuntimeError, OSError) as error:
             parser.error(str(error))
-        except MemoryError:
-            parser.error("these shapes need more memory than there is; choose smaller ones")
         if options.json:
             import json
 
@@ -206,7 +204,7 @@ def load(place: str) -> tuple[Callable[..., Any], str]:
     sys.path.insert(0, str(path.parent))  # as Python has it for a script
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{file} cannot be run: {type(error).__name__}: {error}") from error
     if not callable(getattr(module, name, None)):
         raise ValueError(f"there is no function {name!r} in {file}")
@@ -219,7 +217,10 @@ def named_shape(word: str) -> tuple[str, tuple[int, ...]]:
     sizes = [] if shape == "scalar" else shape.replace("×", "x").split("x")
     if not equals or not name.isidentifier() or not all(n.isdecimal() for n in sizes):
         raise ValueError(f"--shapes: {word!r} is not like X=5x3, w=3 or lam=scalar")
-    return name, tuple(map(int, sizes))
+    found = tuple(map(int, sizes))
+    if too_large(found):
+        raise ValueError(f"--shapes: {word} {too_large(found)}")
+    return name, found
 
 
 class Checked(NamedTuple):
@@ -255,7 +256,7 @@ def derived(problem: Problem, wrt: list[str] | None) -> Derived:
     """The formulas, checked."""
     import numpy as np
 
-    from .. import derive, formula, grad, tensor
+    from .. import Tensor, derive, formula, grad, tensor
 
     inputs = problem.inputs
     for name in wrt or ():
@@ -264,6 +265,8 @@ def derived(problem: Problem, wrt: list[str] | None) -> Derived:
     with np.errstate(all="ignore"):
         leaves = {name: tensor(x, requires_grad=True) for name, x in inputs.items()}
         value = problem.function(**leaves)
+        if not isinstance(value, Tensor):
+            raise TypeError(f"the function returns {type(value).__name__}, not a Tensor")
         if not value.requires_grad:
             raise ValueError("the function's result does not depend on any of its inputs")
         gradients = zip(leaves, grad(value, list(leaves.values()), allow_unused=True))
@@ -306,7 +309,7 @@ def title(problem: Problem) -> str:
             words += [f"{y} {'×'.join(map(str, shape)) or 'scalar'}" for y, shape in x.items()]
         else:
             words.append(f"seed {x}" if name == "seed" else f"bias {x}" if name == "bias" else x)
-    return ", ".join(words)
+    return printable(", ".join(words))
 
 
 def verdict(result: Derived) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
-from .arguments import LARGEST, Run, finite, plot, seed, size
+from .arguments import LARGEST, Run, finite, plot, printable, seed, size, too_large
 from .experiment import FEW, FORMULA
 
 
@@ -15,11 +15,14 @@ def shape(word: str) -> tuple[str, tuple[int, ...]]:
     if sizes in ("scalar", "()"):
         return name, ()
     try:
-        return name, tuple(map(size, sizes.replace("×", "x").replace(",", "x").split("x")))
+        found = tuple(map(size, sizes.replace("×", "x").replace(",", "x").split("x")))
     except ArgumentTypeError:
         raise ArgumentTypeError(
             f"{word!r} is not a shape; write 3x4, or 5 for a vector, or scalar"
         ) from None
+    if too_large(found):
+        raise ArgumentTypeError(f"{word} {too_large(found)}")
+    return name, found
 
 
 def explain(parser: ArgumentParser) -> Run:
@@ -177,13 +180,15 @@ def of_function(parser: ArgumentParser, options: Namespace) -> Any:
         output, variables = called(function, *by_place, **by_name)
     except (UsageError, NotATensorError) as mistake:
         parser.error(str(mistake))
+    except MemoryError:
+        raise
     except Exception as error:
         print(traceback_of(error, function), end="", file=sys.stderr)
         return None
     arguments = ", ".join(
         f"{name} {'×'.join(map(str, x.shape)) or 'a number'}" for name, x in inputs.items()
     )
-    title = f"{options.function}\n{arguments}, {options.dtype}, seed {options.seed}"
+    title = f"{printable(options.function)}\n{arguments}, {options.dtype}, seed {options.seed}"
     try:
         explanation = Explanation(output, names=names_of(inputs, variables), title=title)
     except (RuntimeError, ValueError) as error:

@@ -7,10 +7,12 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .arguments import Run, count, duration, seed, words
+from .arguments import Run, count, duration, printable, seed, words
 
 if TYPE_CHECKING:
     from ..testing.fuzzing import Failure, Plan, Report
+
+MOST_JOBS = 256  # each takes some hundred megabytes
 
 
 def fuzz(parser: ArgumentParser) -> Run:
@@ -161,7 +163,7 @@ def replay(options: Namespace, plan: Plan) -> int:
     for failure in failures:
         say(f"FOUND: {failure.example}: {failure.text}")
     if not failures:
-        say(f"{options.replay}: no difference, against {', '.join(plan.against)}")
+        say(f"{printable(options.replay)}: no difference, against {', '.join(plan.against)}")
     print_json(options, [as_data(failure) for failure in failures])
     return 1 if failures else 0
 
@@ -171,6 +173,8 @@ def jobs_for(options: Namespace) -> int:
     import os
 
     few = options.minutes is None and options.examples <= 2000
+    if options.jobs and options.jobs > MOST_JOBS:
+        raise ValueError(f"--jobs: at most {MOST_JOBS}")
     return options.jobs or (1 if few else os.cpu_count() or 1)
 
 

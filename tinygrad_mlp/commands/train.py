@@ -16,8 +16,8 @@ from statistics import median
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from .arguments import LARGEST, count, finite, printable, seed, size, words
 from .arguments import Run as Command
-from .arguments import count, finite, seed, size, words
 
 if TYPE_CHECKING:
     from ..training.loop import Run
@@ -181,6 +181,8 @@ def prepared(options: Namespace) -> Run:
         options.seed,
         options.dtype,
     )
+    if options.hidden * max(len(found.x), found.x.shape[1], found.outputs) > LARGEST:
+        raise ValueError(f"--hidden: {options.hidden} units make too large a matrix; choose fewer")
     settings = Settings(
         options.hidden,
         options.batch,
@@ -334,7 +336,8 @@ def report(training: Run, ended: str, options: Namespace) -> Iterator[str]:
     loss = {"regression": "mean squared error", "two classes": "binary cross-entropy"}
     rate = f", momentum {settings.momentum:g}" if settings.optimizer == "sgd" else ""
     yield (
-        f"{problem.name}: {len(problem.x)} rows to train on, {len(problem.valid_x)} to validate on"
+        f"{printable(problem.name)}: {len(problem.x)} rows to train on, "
+        f"{len(problem.valid_x)} to validate on"
     )
     yield (
         f"{problem.x.shape[1]} inputs, {settings.hidden} hidden units, {problem.outputs} "
@@ -367,7 +370,7 @@ def report(training: Run, ended: str, options: Namespace) -> Iterator[str]:
         yield from comparison(training)
     for what, name in (("state", options.checkpoint), ("curves", options.plot)):
         if name:
-            yield f"{what} in {name}"
+            yield f"{what} in {printable(name)}"
 
 
 def ending(training: Run, ended: str, options: Namespace) -> str:

@@ -73,6 +73,8 @@ def write(parser: ArgumentParser, given: str, force: bool) -> None:
             path.rmdir() if path.is_dir() else path.unlink()
         if isinstance(error, OSError):
             parser.error(f"{error.filename or given}: {error.strerror}; nothing new was left there")
+        if isinstance(error, ValueError):  # of a name that cannot be a folder's
+            parser.error(f"{given}: {error}")
         raise
     for path in texts:
         print(path)

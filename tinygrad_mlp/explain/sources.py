@@ -35,6 +35,8 @@ def load(where: str) -> Callable[..., Any]:
     if not colon or not file or not name:
         raise UsageError(f"{where!r} does not name a function; write path/to/file.py:function")
     path = Path(file)
+    if file.startswith(".") and not path.exists() and path.suffix != ".py":
+        raise UsageError(f"there is no file {file}")
     if path.suffix == ".py" or path.exists():
         if not path.is_file():
             raise UsageError(f"there is no file {file}")
@@ -43,7 +45,12 @@ def load(where: str) -> Callable[..., Any]:
             raise UsageError(f"{file} is not a Python file")
         module = util.module_from_spec(spec)
         sys.path.insert(0, str(path.parent.resolve()))
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except SystemExit as error:
+            raise UsageError(f"{file} exits when it is run") from error
+        except SyntaxError as error:
+            raise UsageError(f"{file} is not Python: {error}") from error
     else:
         sys.path.insert(0, "")
         try:

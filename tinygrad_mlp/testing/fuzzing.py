@@ -30,6 +30,7 @@ from .specs import DTYPES, OPS
 
 CHUNK = 50  # programs that a worker takes at a time
 MARK = "# program: "
+LONGEST = 10**7  # characters of a file with a program, which has some thousands
 TWO_LAYER_EVERY = 16
 
 
@@ -341,7 +342,13 @@ def load(path: Path) -> tuple[Program, int]:
     ValueError where there is none.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        # A pipe would be waited for, and a device may have no end.
+        if path.exists() and not path.is_file():
+            raise ValueError("this is not a file")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(LONGEST + 1)
+        if len(text) > LONGEST:
+            raise ValueError("not a program: it is too long")
         for line in text.splitlines():
             if line.startswith(MARK):
                 text = line.removeprefix(MARK)

@@ -390,9 +390,11 @@ def oracle(name: str) -> Oracle:
     module, _, function = name.partition(":")
     if function:
         try:
-            own: Oracle = getattr(import_module(module), function)()
-        except (ImportError, AttributeError) as error:
-            raise Unavailable(f"{name}: {error}") from None
+            own = getattr(import_module(module), function)()
+        except Exception as error:
+            raise Unavailable(f"{name}: {error}") from error
+        if not isinstance(own, Oracle):
+            raise Unavailable(f"{name} returns {type(own).__name__}, not an Oracle")
         return own._replace(name=name)
     if name not in ORACLES:
         raise Unavailable(f"{name!r} is not an oracle; there are: {', '.join(ORACLES)}")

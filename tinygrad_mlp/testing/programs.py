@@ -97,7 +97,9 @@ class Program(NamedTuple):
                 ),
                 tuple(map(whole, data["outputs"])),
             )
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        except (
+            KeyError, TypeError, AttributeError, OverflowError, RecursionError, json.JSONDecodeError
+        ) as error:  # fmt: skip
             raise ValueError(f"not a program: {type(error).__name__}: {error}") from None
         trace(program)
         return program

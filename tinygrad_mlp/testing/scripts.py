@@ -65,10 +65,18 @@ def script(program: Program, order: int = 1, note: str = "") -> str:
         f"inputs = {named(places)}",
     ]
     return SCRIPT.format(
-        title=f"{title}\n\n{note.strip()}\n" if note else title,
+        title=f"{title}\n\n{quoted(note.strip())}\n" if note else title,
         helpers="\n\n".join(getsource(helper) for helper in (*helpers, answers)).strip(),
         lines="\n".join("    " + line for line in lines),
         order=order,
+    )
+
+
+def quoted(note: str) -> str:
+    """The note as it may stand in a docstring, which it cannot end."""
+    lines = note.replace("\\", "\\\\").replace('"', '\\"').split("\n")
+    return "\n".join(
+        "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line) for line in lines
     )
 
 

@@ -23,6 +23,7 @@ from numpy import ndarray
 BUNDLED = ("digits", "diabetes")
 MOST_CLASSES = 20  # different whole numbers that still are taken for classes
 FEWEST = 10  # rows
+LONGEST = 10**7  # characters of a CSV file's first line
 SHARE = 5  # one row of so many is for validation
 NAMES = {"inputs": ("x", "X", "data"), "target": ("y", "Y", "target")}  # of arrays in an .npz file
 
@@ -98,6 +99,8 @@ def table(
         near = get_close_matches(data, BUNDLED, 1)
         hint = f"; did you mean {near[0]}?" if near else ", nor is it digits or diabetes"
         raise ValueError(f"{data}: there is no such file{hint}")
+    if not path.is_file():
+        raise ValueError(f"{data}: this is not a file")
     x, y = (from_npz if path.suffix == ".npz" else from_csv)(path, inputs, target)
     if len(x) < FEWEST:
         raise ValueError(f"{data}: {len(x)} rows; at least {FEWEST} are needed")
@@ -120,7 +123,9 @@ def from_csv(
 ) -> tuple[ndarray, ndarray]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
+            first = file.readline(LONGEST)
+            if len(first) == LONGEST:
+                raise ValueError(f"{path}: line 1 is too long for a CSV file")
             delimiter = max(",;\t", key=first.count)
             file.seek(0)
             reader = csv.reader(file, delimiter=delimiter, strict=True)

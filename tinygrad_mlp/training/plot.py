@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -43,5 +44,10 @@ def plot(run: Run, path: Path) -> None:
     right.axvline(run.best_epoch, color="0.6", linewidth=0.8, linestyle=":")
     if len(run.histories) > 1:
         left.legend()
-    figure.suptitle(f"{run.problem.name}: best {run.best_score(OURS):.4f}, epoch {run.best_epoch}")
-    figure.savefig(path, dpi=150)
+    # The name of a file is no formula, and may have characters that no font has.
+    name = run.problem.name.encode(errors="replace").decode()
+    title = f"{name}: best {run.best_score(OURS):.4f}, epoch {run.best_epoch}"
+    figure.suptitle(title, parse_math=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")
+        figure.savefig(path, dpi=150)
