@@ -79,12 +79,15 @@ FILES: dict[str, bytes] = {
     "a\nb.csv": b"1,2\n3,4\n" * 9,
     "\x1b[31mred.csv": b"1,2\n3,4\n" * 9,
 }
+# No path leads out of the folder that the calls are made in and the one above but to what
+# cannot be written: whoever runs this may be allowed to write anywhere.
 HOSTILE = [
+    "/proc/nowhere/x", "/proc/version",
     "", " ", "-", "--", "-1", "0", "-0", "1.5", "nan", "inf", "-inf", "1e400", "1e308", "1e-320",
     "NaN", "0x10", "1_000", "²", "١٢٣", "２", "9" * 18, "9" * 5000, "-" + "9" * 5000, "1" * 400,
     "True", "None", "null", "\n", "a\nb", "a\tb", "\x1b[2J\x1b[31m", "\x00", "a\x00b", "\ud800",
-    "é\u202e💥", "a" * 5000, "../up", "/", ".", "..", "~", "/dev/null", "/dev/full", "/etc/passwd",
-    "/proc/self/mem", "/nowhere/at/all", "pipe", "socket", "<script>alert(1)</script>",
+    "é\u202e💥", "a" * 5000, "../up", ".", "..",
+    "pipe", "socket", "<script>alert(1)</script>",
     "`touch executed`", "$(touch executed)", "; touch executed",
     "__import__('os').mkdir('executed')", "$x^", "{0.__class__}", "%s%n", "\\", "'", '"', ",",
     ",,", "=", ":", "x=", "=3", "x", "xx", "3x", "3x-2", "3x4x", "1x1e9",
