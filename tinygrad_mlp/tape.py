@@ -140,26 +140,23 @@ def run_with(modes: dict[ContextVar[bool], bool], function: Callable[..., Any], 
     return context.run(function, *args)
 
 
-class set_grad_enabled(ContextDecorator):
-    """A context or a decorator in which ops are recorded, or not; per thread and asyncio task.
-
-    >>> import tinygrad_mlp as tg
-    >>> w = tg.tensor(2.0, requires_grad=True)
-    >>> with tg.set_grad_enabled(False):
-    ...     (w * w).requires_grad
-    False
-    """
+class Recording(ContextDecorator):
+    """A context or a decorator in which ops are recorded, or not; per thread and asyncio task."""
 
     def __init__(self, mode: bool) -> None:
         self.mode = bool(mode)
 
     def __enter__(self) -> None:
+        before = recording.get()
+        self.switch()
+        entered.set((before, entered.get()))
+
+    def switch(self) -> None:
         if is_tracing.get() and not self.mode:
             raise RuntimeError(
                 "no_grad: while a function is compiled everything has to be recorded; "
                 "use detach() for values that no gradient shall flow through"
             )
-        entered.set((recording.get(), entered.get()))
         recording.set(self.mode)
 
     def __exit__(self, *exception: object) -> None:
@@ -168,7 +165,35 @@ class set_grad_enabled(ContextDecorator):
             entered.set(modes[1])
 
 
-class NoParameters(set_grad_enabled):
+class set_grad_enabled(Recording):
+    """Record ops, or do not, from here on; per thread and asyncio task.
+
+    As a context or a decorator, that is so inside of it alone.
+
+    >>> import tinygrad_mlp as tg
+    >>> w = tg.tensor(2.0, requires_grad=True)
+    >>> with tg.set_grad_enabled(False):
+    ...     (w * w).requires_grad
+    False
+    >>> (w * w).requires_grad
+    True
+    """
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(mode)
+        self.before = recording.get()
+        self.switch()
+
+    def __enter__(self) -> None:
+        recording.set(self.before)
+        super().__enter__()
+
+    def __call__(self, function: Callable[..., Any]) -> Any:
+        recording.set(self.before)
+        return Recording(self.mode)(function)
+
+
+class NoParameters(Recording):
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
         # As PyTorch, @no_grad and @no_grad() both decorate.
         return super().__new__(cls) if function is None else cls()(function)

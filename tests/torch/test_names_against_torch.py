@@ -129,6 +129,31 @@ SNIPPETS = {
         with torch.inference_mode():
             print((w * 2).requires_grad)
     """,
+    "whether it records": """
+        w = torch.ones(1, requires_grad=True)
+        def records(): return (w * 2).requires_grad
+        torch.set_grad_enabled(False)
+        print(records())
+        torch.set_grad_enabled(True)
+        print(records())
+        with torch.set_grad_enabled(False):
+            print(records())
+            torch.set_grad_enabled(True)
+            print(records())
+        print(records())
+        decorated = torch.set_grad_enabled(False)(records)
+        print(records(), decorated(), records())
+        mode = torch.set_grad_enabled(False)
+        print(records())
+        with mode:
+            print(records())
+        print(records())
+        with torch.no_grad():
+            torch.set_grad_enabled(True)
+            print(records())
+        torch.no_grad(), torch.inference_mode()
+        print(records())
+    """,
     "autograd": """
         from torch_autograd import grad, backward
         x = torch.tensor([1.0, 2.0], requires_grad=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..functional import grad, gradients_into_leaves
 from ..missing import module_getattr
-from ..tape import enable_grad, no_grad, set_grad_enabled
+from ..tape import Recording, enable_grad, no_grad, set_grad_enabled
 from ..tensor import Tensor
 from . import functional
 from .anomaly import detect_anomaly
@@ -65,4 +65,4 @@ def inference_mode(mode: Any = True) -> Any:
     ...     (w * w).requires_grad
     False
     """
-    return no_grad(mode) if callable(mode) else set_grad_enabled(not mode)  # type: ignore[call-arg]
+    return no_grad(mode) if callable(mode) else Recording(not mode)  # type: ignore[call-arg]
