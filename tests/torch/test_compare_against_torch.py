@@ -146,7 +146,12 @@ def test_the_command_on_a_file(model: str, capsys: pytest.CaptureFixture[str]) -
 def test_a_difference_is_reported(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(f"{model}:wrong", "--shapes", "3", "--tolerance", "1e-6") == 1
     assert capsys.readouterr().out.endswith("The two DISAGREE.\n")
-    assert run(f"{model}:wrong", "--shapes", "3") == 0
+    assert run(f"{model}:wrong", "--shapes", "3", "--json") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["agree"] is False
+    assert found["tolerance"] == 2**-11.5
+    assert run(f"{model}:wrong", "--shapes", "3", "--tolerance", "10") == 0
+    assert capsys.readouterr().out.endswith("1.0e+01 scaled.\nThe two agree.\n")
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,7 @@ def compare(parser: ArgumentParser) -> Run:
     The arrays are those of randn after manual_seed. The exit status is 0 if the
     two agree, 1 if they do not, and 2 where the command could not run. They
     agree if no difference is larger than rounding explains, which is known of
-    the experiment; for your function, than --tolerance, and without that if the
-    same entries are finite.
+    the experiment, and for your function than --tolerance.
 
       tinygrad-mlp compare model.py:loss --shapes 100x3 3x2 2
     """
@@ -54,7 +53,8 @@ def compare(parser: ArgumentParser) -> Run:
         "--tolerance",
         type=positive,
         metavar="T",
-        help="the largest difference that agrees, relative to an array's largest entry",
+        help="the largest difference that agrees, relative to an array's largest entry"
+        " (of FUNCTION √ε of the dtype, half of its digits)",
     )
     parser.add_argument(
         "--seconds", type=positive, default=0.5, metavar="S", help="for the timing (0.5)"
@@ -73,24 +73,28 @@ def compare(parser: ArgumentParser) -> Run:
 
         try:
             require_torch()
-            found, agree = by_name(options) if options.function else experiment(options)
+            found, agree, tolerance = (by_name if options.function else experiment)(options)
         except Exception as error:
             parser.error(in_one_line(error))
         if options.json:
             import json
 
             result = found.to_dict(None if options.full else 5)
-            print(json.dumps({**result, "agree": agree}, indent=2, allow_nan=False))
+            result |= {"tolerance": tolerance, "agree": agree}
+            print(json.dumps(result, indent=2, allow_nan=False))
         else:
             print(found)
+            if tolerance is not None:
+                how_many = "No" if agree else "A"
+                print(f"{how_many} difference is above the tolerance, {tolerance:.1e} scaled.")
             print("The two agree." if agree else "The two DISAGREE.")
         return 0 if agree else 1
 
     return run
 
 
-def experiment(options: Namespace) -> tuple[Any, bool]:
-    """The two-layer network, and whether rounding explains the differences."""
+def experiment(options: Namespace) -> tuple[Any, bool, float | None]:
+    """The two-layer network, whether rounding explains the differences, and what is tolerated."""
     from .. import two_layer
     from ..compare import compare
 
@@ -99,15 +103,15 @@ def experiment(options: Namespace) -> tuple[Any, bool]:
     arrays = [t.detach().numpy() for t in tensors]
     found = compare(two_layer.loss, *arrays, seed=options.seed, seconds=options.seconds)
     if options.tolerance is not None:
-        return found, bool(found.largest.scaled <= options.tolerance)
+        return found, bool(found.largest.scaled <= options.tolerance), options.tolerance
     bound, bounds = two_layer.error_bounds(*arrays)
     pairs = [(found.value, bound), *((found.gradients[name], bounds[name]) for name in bounds)]
     # Each is at most the bound from the exact value, so that the two are at most twice that apart.
-    return found, all(bool((abs(d.ours - d.theirs) <= 2 * b).all()) for d, b in pairs)
+    return found, all(bool((abs(d.ours - d.theirs) <= 2 * b).all()) for d, b in pairs), None
 
 
-def by_name(options: Namespace) -> tuple[Any, bool]:
-    """A function of a file, on random arrays, and whether the differences are tolerated."""
+def by_name(options: Namespace) -> tuple[Any, bool, float]:
+    """A function of a file, on random arrays, whether it agrees, and what is tolerated."""
     import numpy as np
 
     from ..compare import compare
@@ -117,8 +121,10 @@ def by_name(options: Namespace) -> tuple[Any, bool]:
     generator = Generator().manual_seed(options.seed)
     arrays = [generator.normal(s, np.dtype(options.dtype)) for s in options.shapes]
     found = compare(function, *arrays, seed=options.seed, seconds=options.seconds)
-    allowed = np.finfo(np.float64).max if options.tolerance is None else options.tolerance
-    return found, bool(found.largest.scaled <= allowed)
+    tolerance = options.tolerance
+    if tolerance is None:
+        tolerance = float(np.finfo(options.dtype).eps) ** 0.5
+    return found, bool(found.largest.scaled <= tolerance), tolerance
 
 
 def loaded(file: str, name: str) -> Any:
