@@ -383,6 +383,7 @@ def test_it_stops_where_it_gets_no_better(csv: str, capsys: pytest.CaptureFixtur
         ("--lr 0", "'0' is not a number above 0"),
         ("--lr nan", "'nan' is not a number above 0"),
         ("--momentum 1", "'1' is not a number from 0 to less than 1"),
+        ("--momentum 0.5", "--momentum is of --optimizer sgd, not of adam"),
         ("--batch 0", "'0' is not a whole number from 1"),
         ("--optimizer lbfgs", "'lbfgs' (choose from"),
         ("--against jax", "--against: 'jax' is not one of torch, sklearn"),

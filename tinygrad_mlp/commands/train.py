@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..training.loop import Run
 
 RATES = {"adam": 0.01, "sgd": 0.5}
+MOMENTUM = 0.9
 SAVE_EVERY = 1.0  # seconds
 LINES = 12  # of the table of epochs
 BAD_USAGE = 2
@@ -67,7 +68,7 @@ def train(parser: ArgumentParser) -> Command:
     )
     add("--optimizer", choices=tuple(RATES), default="adam", help="(adam)")
     add("--lr", type=positive, metavar="RATE", help="(0.01; 0.5 for sgd)")
-    add("--momentum", type=share, default=0.9, metavar="M", help="of sgd (0.9)")
+    add("--momentum", type=share, metavar="M", help="of sgd (0.9)")
     add("--dtype", choices=("float32", "float64"), default="float32", help="(float32)")
     add("--seed", type=seed, default=0, help="of the split, the weights and the batches (0)")
     add(
@@ -175,6 +176,8 @@ def prepared(options: Namespace) -> Run:
         if name not in against.TRAINERS:
             known = ", ".join(against.TRAINERS)
             raise ValueError(f"--against: {name!r} is not one of {known}")
+    if options.momentum is not None and options.optimizer != "sgd":
+        raise ValueError(f"--momentum is of --optimizer sgd, not of {options.optimizer}")
     check_files(options)
     found = problem(
         table(options.data, options.inputs, options.target, options.task),
@@ -188,7 +191,7 @@ def prepared(options: Namespace) -> Run:
         options.batch,
         options.optimizer,
         options.lr or RATES[options.optimizer],
-        options.momentum,
+        MOMENTUM if options.momentum is None else options.momentum,
         options.dtype,
         options.seed,
         options.compile,
