@@ -19,6 +19,7 @@ import sys
 import traceback
 import warnings
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -266,13 +267,13 @@ def fault(words: list[str], expected: set[int]) -> str | None:
     return None
 
 
-def attack(seed: int, calls: int) -> dict[str, Any]:
-    """Make calls, and say which went wrong."""
+def attack(seed: int, calls: int, names: Sequence[str]) -> dict[str, Any]:
+    """Make calls of these commands, and say which went wrong."""
     choice = random.Random(seed)
     wrong: dict[str, str] = {}
     signal.signal(signal.SIGALRM, too_slow)
     for k in range(-len(REFUSED), calls):
-        name = commands.NAMES[k % len(commands.NAMES)]
+        name = names[k % len(names)]
         words = REFUSED[k] if k < 0 else words_for(choice, name)
         modules, path = dict(sys.modules), list(sys.path)
         wrongly = fault(words, {2} if k < 0 else STATUSES)
@@ -293,26 +294,35 @@ def attack(seed: int, calls: int) -> dict[str, Any]:
 def test_every_command_under_every_word(calls: int, tmp_path: Path) -> None:
     seeds = [0] if calls < 10_000 else range(1, 5)
     for seed in seeds:
-        folder = tmp_path / str(seed)
-        folder.mkdir()
-        write_files(folder)
-        process = subprocess.run(
-            [sys.executable, __file__, str(seed), str(calls // len(seeds))],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(Path(tg.__file__).parent.parent)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=3000,
-        )
-        assert process.returncode == 0, process.stderr[-3000:]
-        assert json.loads(process.stdout.splitlines()[-1])["wrong"] == []
+        assert found_wrong(tmp_path, seed, calls // len(seeds)) == []
     print(f"calls made: {calls}")
 
 
+def found_wrong(tmp_path: Path, seed: int, calls: int, *names: str) -> Any:
+    """What went wrong in a process of its own; with names, these commands, and PyTorch is there."""
+    folder = tmp_path / str(seed)
+    folder.mkdir()
+    write_files(folder)
+    process = subprocess.run(
+        [sys.executable, __file__, str(seed), str(calls), *names],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(tg.__file__).parent.parent)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=3000,
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    return json.loads(process.stdout.splitlines()[-1])["wrong"]
+
+
 if __name__ == "__main__":
-    # Without PyTorch, which needs more memory than is allowed here.
-    sys.modules["torch"] = None  # type: ignore[assignment]
-    resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, 3 * 2**30))
+    gigabytes = 3
+    if sys.argv[3:]:
+        gigabytes = 12
+    else:
+        # Without PyTorch, which needs more memory than is allowed here.
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    resource.setrlimit(resource.RLIMIT_AS, (gigabytes * 2**30,) * 2)
     warnings.simplefilter("ignore")
-    print(json.dumps(attack(int(sys.argv[1]), int(sys.argv[2]))))
+    print(json.dumps(attack(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:] or commands.NAMES)))
