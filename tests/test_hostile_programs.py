@@ -106,7 +106,7 @@ def doctored(choice: random.Random, data: Any) -> str:
                 at[-1]
             ]
         else:
-            data = put(data, at, choice.choice(VALUES))
+            data = put(data, at, copy.deepcopy(choice.choice(VALUES)))
     return json.dumps(data)
 
 
@@ -145,6 +145,13 @@ def test_tampered_programs_are_refused_or_are_programs(tries: int, folder: Path)
 )  # fmt: skip
 def test_what_is_no_program_is_refused(content: bytes, folder: Path) -> None:
     (folder / "x.py").write_bytes(content)
+    refused(folder / "x.py")
+
+
+def test_a_number_that_its_dtype_does_not_hold_is_refused(folder: Path) -> None:
+    leaf = {"shape": [], "dtype": "float32", "values": [1e308], "requires_grad": True}
+    data = {"format": 1, "leaves": [leaf], "steps": [], "outputs": [0]}
+    (folder / "x.py").write_text(json.dumps(data))
     refused(folder / "x.py")
 
 

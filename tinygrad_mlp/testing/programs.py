@@ -201,7 +201,8 @@ def trace(program: Program) -> Traced:
             raise ValueError(f"leaf {i}: dtype {leaf.dtype!r} is not one of {', '.join(DTYPES)}")
         if any(n < 0 for n in leaf.shape) or math.prod(leaf.shape) != len(leaf.values):
             raise ValueError(f"leaf {i}: {len(leaf.values)} values do not fill {leaf.shape}")
-        array = leaf.array()
+        with np.errstate(over="ignore"):  # what is too large is refused below
+            array = leaf.array()
         if not np.isfinite(array).all() or array.ravel().tolist() != list(leaf.values):
             raise ValueError(f"leaf {i}: an entry is not a finite {leaf.dtype}")
         values.append(array.astype(np.float64))
