@@ -33,6 +33,9 @@ NEAREST = (
         r"(Float|Double|Half|Long|Int|Short|Byte|Char|Bool)(Tensor|Storage)|^.*Type$",
         "tensor, with dtype=",
     ),
+    (r"^[fi]info$", "float32, dtypes are NumPy's: numpy.finfo and numpy.iinfo take them"),
+    (r"^type$", "to, with dtype="),
+    (r"^version$", "__version__"),
     (r"default_(dtype|device|tensor_type)|^get_device", "float32, say another with dtype="),
     (
         r"sparse|coo|csr|csc|bsr|bsc|coalesce|nested|jagged|to_dense|mkldnn",

@@ -369,6 +369,8 @@ def test_each_name_is_there_or_its_error_names_one_that_is(module: str) -> None:
         ("complex64", "float64"),
         ("vmap", "autograd.functional.jacobian"),
         ("conv2d", "nn.functional"),
+        ("finfo", "float32, dtypes are NumPy's: numpy.finfo"),
+        ("version", "__version__"),
     ],
 )
 def test_the_nearest(name: str, nearest: str) -> None:
@@ -427,4 +429,4 @@ def test_the_table_in_the_readme_is_true(theirs: str, ours: str, same: str) -> N
 
 
 def test_the_table_in_the_readme_is_found() -> None:
-    assert len(ROWS) == 9
+    assert len(ROWS) == 10
