@@ -160,5 +160,7 @@ def test_what_overlaps_is_copied_only_where_the_order_does_not_matter() -> None:
         square.copy_(square.t())
     with pytest.raises(RuntimeError, match=r"setitem: .* clone\(\) the value"):
         x[0, 1:] = x[0, :-1]
+    with pytest.raises(RuntimeError, match=r"setitem: .* clone\(\) the value"):
+        x[0, 1:] = x[None, None, 0, :-1]
     x[0, 1:] = x[0, :-1].clone()
     assert x.tolist() == [[0, 0, 3], [1, 1, 2]]

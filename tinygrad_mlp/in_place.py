@@ -161,6 +161,7 @@ def refuse_overlap(caller: str, part: ndarray, value: ndarray) -> None:
     if owner(part) is not owner(value) or not np.shares_memory(part, value):
         return
     try:
+        value = np.squeeze(value, tuple(range(value.ndim - part.ndim)))
         value = np.broadcast_to(value, part.shape)
     except ValueError:
         return  # which is refused with other words
