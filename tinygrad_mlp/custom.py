@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from copy import deepcopy
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -64,23 +65,28 @@ def op(
     inputs = list(signature.parameters)[: len(vjps)]
     if len(inputs) < len(vjps):
         raise TypeError(f"{name}: {len(vjps)} VJPs, but the forward has only {len(inputs)} inputs")
-    try:
-        options = [f"; {option}" for option in list(signature.parameters)[len(vjps) :]]
-        formula = formula or f"{name}({', '.join(inputs)}{''.join(options)})"
-        made = Op(
-            name,
-            formula,
-            forward,
-            *vjps,
-            broadcasts=broadcasts,
-            domain=domain,
-            latex=latex,
-            numpy=numpy,
-        )
-    except ValueError as missing:
-        raise TypeError(
-            f"{name}: a VJP asks for what is neither a parameter of the forward nor out: {missing}"
-        ) from None
+    known = {"out", *signature.parameters, *(("shape", "dtype", "i") if len(vjps) == 1 else ())}
+    for x, vjp in zip(inputs, vjps):
+        if not isinstance(vjp, (FunctionType, np.ufunc)):
+            raise TypeError(f"{name}: the VJP of {x} must be a def, a lambda or a ufunc of NumPy")
+        for asked in parameters(vjp)[1:]:
+            if asked not in known:
+                raise TypeError(
+                    f"{name}: the VJP of {x} asks for {asked}, which is neither a parameter of the "
+                    f"forward nor out"
+                )
+    options = [f"; {option}" for option in list(signature.parameters)[len(vjps) :]]
+    formula = formula or f"{name}({', '.join(inputs)}{''.join(options)})"
+    made = Op(
+        name,
+        formula,
+        forward,
+        *vjps,
+        broadcasts=broadcasts,
+        domain=domain,
+        latex=latex,
+        numpy=numpy,
+    )
     made.forward = guarded(forward, f"{name}: the forward")
     made.vjps = tuple(guarded(vjp, f"{name}: the VJP of {x}") for vjp, x in zip(vjps, inputs))
 
