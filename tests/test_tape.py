@@ -438,7 +438,12 @@ def test_what_was_made_under_no_grad() -> None:
     assert tg.grad(x * y, x)[0].item() == 4
 
 
-@pytest.mark.parametrize("decorate", [tg.no_grad, tg.no_grad(), tg.set_grad_enabled(False)])
+def switched(mode: bool) -> Callable[..., Any]:
+    """The decorator ``set_grad_enabled(mode)``, made when it is needed, as it acts at once."""
+    return lambda function: tg.set_grad_enabled(mode)(function)
+
+
+@pytest.mark.parametrize("decorate", [tg.no_grad, tg.no_grad(), switched(False)])
 def test_decorators(decorate: Any) -> None:
     @decorate
     def recorded(x: tg.Tensor) -> bool:
@@ -450,7 +455,7 @@ def test_decorators(decorate: Any) -> None:
     assert tg.is_grad_enabled()
 
 
-@pytest.mark.parametrize("decorate", [tg.enable_grad, tg.enable_grad(), tg.set_grad_enabled(True)])
+@pytest.mark.parametrize("decorate", [tg.enable_grad, tg.enable_grad(), switched(True)])
 def test_decorators_that_enable(decorate: Any) -> None:
     @decorate
     def recorded(x: tg.Tensor) -> bool:
