@@ -6,12 +6,17 @@ HYPOTHESIS_PROFILE=soak python -m pytest …
 """
 
 import os
+import signal
 from importlib.util import find_spec
 
 from hypothesis import HealthCheck, settings
 
 # Tests run side by side already. NumPy, which is not imported yet, reads this when it is.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# What a shell runs in the background ignores Ctrl-C, and so would the commands that are tested.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 for name, examples in {"few": 10, "quick": 50, "thorough": 100, "soak": 100_000}.items():
     settings.register_profile(

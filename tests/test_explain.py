@@ -8,6 +8,7 @@ import select
 import shutil
 import subprocess
 import sys
+import threading
 import unicodedata
 from html.parser import HTMLParser
 from pathlib import Path
@@ -410,12 +411,15 @@ def keyed(keys: bytes, **environment: str) -> tuple[int, str, list[object]]:
     )
     shown = b""
     pressed = False
+    overdue = threading.Timer(60, process.kill)
+    overdue.start()
     while process.poll() is None or select.select([master], [], [], 0.1)[0]:
         if select.select([master], [], [], 0.1)[0]:
             shown += os.read(master, 65536)
         if not pressed and b"step 1 of" in shown:
             os.write(master, keys)
             pressed = True
+    overdue.cancel()
     changed = termios.tcgetattr(slave) != before
     os.close(master)
     os.close(slave)
