@@ -215,6 +215,7 @@ def attack(seed: int, calls: int) -> list[str]:
                 wrong.setdefault(key, f"{key}: {str(error)[:80]} ({shown[:200]})")
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            tg.set_grad_enabled(True)  # which one of the calls may have turned off
     return list(wrong.values())
 
 
