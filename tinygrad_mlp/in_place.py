@@ -177,37 +177,32 @@ def refuse_overlap(caller: str, part: ndarray, value: ndarray) -> None:
 # Who lies in the same memory.
 
 
-class Family:
-    """Those Tensors that PyTorch would keep in the same memory."""
+class Family(dict["ref[Tensor]", None]):
+    """Those Tensors that PyTorch would keep in the same memory; who dies leaves by itself."""
 
-    __slots__ = ("members",)
-
-    def __init__(self, first: Tensor) -> None:
-        # The references to those that die leave by themselves.
-        self.members: dict[ref[Tensor], None] = {}
-        self.add(first)
+    __slots__ = ()
 
     def add(self, member: Tensor) -> None:
-        self.members[ref(member, self.members.pop)] = None
+        self[ref(member, self.pop)] = None
 
     def forget(self, member: Tensor) -> None:
-        for known in [r for r in self.members.copy() if r() is member]:
-            del self.members[known]
+        for known in [r for r in self.copy() if r() is member]:
+            del self[known]
 
     def living(self) -> list[Tensor]:
-        found = (r() for r in self.members.copy())
+        found = (r() for r in self.copy())
         return [t for t in found if t is not None and getattr(t, "_family", None) is self]
 
 
 def related(made: Tensor, x: Tensor, op: Op | None = None, *options: Any) -> Tensor:
     """A Tensor made from another, of whose family it is if it lies in the same memory."""
-    if owner(made._array) is owner(x._array):
-        try:
-            family = x._family
-        except AttributeError:
-            family = x._family = Family(x)
-        made._family = family
+    if made._array is x._array or owner(made._array) is owner(x._array):
+        family = getattr(x, "_family", None)
+        if family is None:
+            family = x._family = Family()
+            family.add(x)
         family.add(made)
+        made._family = family
         if op is not None:
             made._source = (x, op, options)
     return made
