@@ -91,7 +91,8 @@ CASES: list[tuple[str, Call, type[Exception], str]] = [
     ("flatten", lambda: x.flatten(1, 0), ValueError, "flatten: start_dim 1 comes after end_dim 0"),
     ("size", lambda: x.size(2), ValueError, "size: axis 2 is out of range"),
     ("cat axis", lambda: tg.cat([x], 2), ValueError, "cat: axis 2 is out of range"),
-    ("stack axis", lambda: tg.stack([x], 3), ValueError, "unsqueeze: axis 3 is out of range"),
+    ("stack axis", lambda: tg.stack([x], 3), ValueError, "^stack: axis 3 is out of range"),
+    ("stack below", lambda: tg.stack([x, x], -4), ValueError, "^stack: axis -4 is out of range"),
     *(
         (
             f"{name} of nothing",
@@ -102,7 +103,8 @@ CASES: list[tuple[str, Call, type[Exception], str]] = [
         for name, call, end in (
             ("amax", lambda: ones(0).amax(), r"\(0,\)"),
             ("amin", lambda: ones(2, 0).amin(1), r"axes \(1,\) in shape \(2, 0\)"),
-            ("amax", lambda: ones(0).max(), r"\(0,\)"),
+            ("max", lambda: ones(0).max(), r"\(0,\)"),
+            ("min", lambda: ones(2, 0).min((0, 1)), r"axes \(0, 1\) in shape \(2, 0\)"),
             ("min", lambda: ones(2, 0).min(1), r"axes \(1,\) in shape \(2, 0\)"),
             ("argmax", lambda: ones(0).argmax(), r"\(0,\)"),
             ("argmin", lambda: ones(2, 0).argmin(1), r"\(2, 0\)"),
@@ -160,6 +162,8 @@ CASES: list[tuple[str, Call, type[Exception], str]] = [
     ("from_numpy", lambda: tg.from_numpy([1]), TypeError, "from_numpy: an array is needed, not li"),
     ("arange", lambda: tg.arange(0, 1, 0), ValueError, "arange: the step is 0"),
     ("fit", lambda: tg.tensor([1, 300], dtype="int8"), ValueError, "tensor: .*do not fit int8"),
+    # In place.
+    ("leaf", lambda: ones(2).add_(1), RuntimeError, r"in place: a leaf .*no_grad\(\)"),
     # To Python.
     ("item", lambda: x.item(), ValueError, r"item: one entry is needed, and the shape is \(2, 3\)"),
     ("float", lambda: float(x), ValueError, r"item: one entry is needed.*\(2, 3\)"),
@@ -203,6 +207,11 @@ def graph() -> tuple[list[tg.Tensor], tg.Tensor]:
         (lambda y: y.detach().sum().backward(), RuntimeError, "backward: .*does not require grad"),
         (lambda y: tg.grad(y, y), ValueError, r"grad: .*shape \(2,\) needs a gradient"),
         (lambda y: tg.grad(y.sum(), y.detach()), RuntimeError, "grad: .*does not require grad"),
+        (lambda y: tg.grad("y", y), TypeError, "grad: a Tensor is needed, not str"),
+        (lambda y: tg.grad(1.0, y), TypeError, "grad: a Tensor is needed, not float"),
+        (lambda y: tg.grad(y.sum(), 1.0), TypeError, "grad: a Tensor is needed, not float"),
+        (lambda y: tg.grad(y.sum(), [None]), TypeError, "grad: a Tensor is needed, not NoneType"),
+        (lambda y: tg.autograd.backward(["y"]), TypeError, "backward: a Tensor is needed, not str"),
         (lambda y: tg.grad(y, y, [np.ones(2)] * 2), ValueError, "grad: 1 outputs, but 2 grad_out"),
     ],
 )

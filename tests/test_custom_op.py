@@ -85,7 +85,7 @@ def test_options() -> None:
     assert (op.__name__, op.__doc__) == ("scaled", "x by a number.")
     assert tg.grad(op(x, tg.tensor(np.array(6.0))), x, np.ones(2))[0].tolist() == [6, 6]
     for wrong in (lambda: op(x, too=1), lambda: op(x, 1, 2, 3), lambda: op()):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match=r"^scaled: .*argument"):
             wrong()
 
 
@@ -186,10 +186,13 @@ def test_nothing_done_in_place_to_a_cotangent_shows_elsewhere() -> None:
         (lambda: tg.op(lambda x: x), "give a VJP for each input"),
         (lambda: tg.op(lambda x: x, lambda g, y: g), "VJP of x asks for y, which is neither"),
         (lambda: tg.op(lambda x: x, 3), "VJP of x must be a def"),
+        (lambda: tg.op(lambda x: x, lambda: 1.0), "VJP of x takes no cotangent"),
+        (lambda: tg.op(lambda x: x, lambda g, *, x: g), "x of the VJP of x is not a plain"),
+        (lambda: tg.op(lambda x: x, lambda g, *a: g), r"parameter \*a of the VJP of x is not"),
         (lambda: tg.op(lambda x: x, lambda g: g, lambda g: g), "2 VJPs, .* only 1 inputs"),
-        (lambda: tg.op(lambda x, *, s=1: x, lambda g: g), "parameter s=1 is not a plain one"),
-        (lambda: tg.op(lambda *x: x[0], lambda g: g), r"parameter \*x is not a plain one"),
-        (lambda: tg.op(lambda x, **o: x, lambda g: g), r"parameter \*\*o is not a plain one"),
+        (lambda: tg.op(lambda x, *, s=1: x, lambda g: g), "s=1 of the forward is not"),
+        (lambda: tg.op(lambda *x: x[0], lambda g: g), r"parameter \*x of the forward is not"),
+        (lambda: tg.op(lambda x, **o: x, lambda g: g), r"parameter \*\*o of the forward is not"),
         (lambda: tg.op(abs, lambda g: g), "abs: the forward must be a def"),
         (lambda: tg.op(functools.partial(np.exp), lambda g: g), "the forward must be a def"),
         (lambda: tg.op([].append, lambda g: g), "the forward must be a def"),

@@ -79,6 +79,14 @@ def test_a_norm_of_zero_has_a_gradient_of_zero() -> None:
     assert x.grad.tolist() == [0, 0, 0]
 
 
+def test_a_standard_deviation_of_zero_has_a_gradient_of_zero() -> None:
+    x = tg.tensor([[2.0, 2.0], [1.0, 3.0]], requires_grad=True)
+    (slope,) = tg.grad(x.std(1, correction=0).sum(), x, create_graph=True)
+    assert slope.tolist() == [[0, 0], [-0.5, 0.5]]
+    # Of two values it is half of their distance, which is straight.
+    assert tg.grad(slope[:, 0].sum(), x)[0].tolist() == [[0, 0], [0, 0]]
+
+
 class Twice(tg.autograd.Function):
     returns: Any = None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from copy import deepcopy
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -67,9 +66,10 @@ def op(
         raise TypeError(f"{name}: {len(vjps)} VJPs, but the forward has only {len(inputs)} inputs")
     known = {"out", *signature.parameters, *(("shape", "dtype", "i") if len(vjps) == 1 else ())}
     for x, vjp in zip(inputs, vjps):
-        if not isinstance(vjp, (FunctionType, np.ufunc)):
-            raise TypeError(f"{name}: the VJP of {x} must be a def, a lambda or a ufunc of NumPy")
-        for asked in parameters(vjp)[1:]:
+        asks = list(plain_signature(vjp, name, f"VJP of {x}").parameters)
+        if not asks:
+            raise TypeError(f"{name}: the VJP of {x} takes no cotangent; it is the first parameter")
+        for asked in asks[1:]:
             if asked not in known:
                 raise TypeError(
                     f"{name}: the VJP of {x} asks for {asked}, which is neither a parameter of the "
@@ -91,7 +91,10 @@ def op(
     made.vjps = tuple(guarded(vjp, f"{name}: the VJP of {x}") for vjp, x in zip(vjps, inputs))
 
     def function(*args: Any, **options: Any) -> Tensor:
-        bound = signature.bind(*args, **options)
+        try:
+            bound = signature.bind(*args, **options)
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}") from None
         bound.apply_defaults()
         tensors = jointly(name, bound.args[: len(vjps)])
         return apply(made, tensors, tuple(option(name, o) for o in bound.args[len(vjps) :]))
@@ -102,17 +105,19 @@ def op(
     return function
 
 
-def plain_signature(forward: Callable[..., Any], name: str) -> inspect.Signature:
-    """The forward's signature, where its parameters are those that its VJPs can name."""
-    if isinstance(forward, np.ufunc):
+def plain_signature(
+    function: Callable[..., Any], name: str, what: str = "forward"
+) -> inspect.Signature:
+    """The signature of the forward or of a VJP, where its parameters go by their names alone."""
+    if isinstance(function, np.ufunc):
         kind = inspect.Parameter.POSITIONAL_ONLY
-        return inspect.Signature([inspect.Parameter(x, kind) for x in parameters(forward)])
-    if not inspect.isfunction(forward):
-        raise TypeError(f"{name}: the forward must be a def, a lambda or a ufunc of NumPy")
-    signature = inspect.signature(forward, follow_wrapped=False)
+        return inspect.Signature([inspect.Parameter(x, kind) for x in parameters(function)])
+    if not inspect.isfunction(function):
+        raise TypeError(f"{name}: the {what} must be a def, a lambda or a ufunc of NumPy")
+    signature = inspect.signature(function, follow_wrapped=False)
     for x in signature.parameters.values():
         if x.kind not in (x.POSITIONAL_ONLY, x.POSITIONAL_OR_KEYWORD):
-            raise TypeError(f"{name}: the forward's parameter {x} is not a plain one")
+            raise TypeError(f"{name}: the parameter {x} of the {what} is not a plain one")
     return signature
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ def grad(
     """
     # A traced program has to hold the gradient's own steps.
     create_graph = create_graph or is_tracing.get()
-    inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    inputs = listed("grad", inputs)
     start = seeds("grad", outputs, grad_outputs, create_graph)
     wanted = [root_of(x, "grad") for x in inputs]
     found, passed = walk(start, set(wanted), lift if create_graph else None)
@@ -77,6 +77,17 @@ def gradients_into_leaves(
     accumulate(gradients, [] if retained else passed)
 
 
+def listed(caller: str, tensors: Any) -> tuple[Tensor, ...]:
+    """One Tensor or several as a tuple; TypeError for what is none."""
+    found: list[Tensor] = []
+    many = isinstance(tensors, Iterable) and not isinstance(tensors, Tensor)
+    for x in tensors if many else (tensors,):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{caller}: a Tensor is needed, not {type(x).__name__}")
+        found.append(x)
+    return tuple(found)
+
+
 def seeds(
     caller: str,
     outputs: Tensor | Sequence[Tensor],
@@ -85,7 +96,7 @@ def seeds(
     named: str = "grad_outputs",
 ) -> dict[Any, Any]:
     """The cotangents that a walk from several outputs starts from."""
-    outputs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    outputs = listed(caller, outputs)
     if grad_outputs is None:
         grad_outputs = (None,) * len(outputs)
     elif not isinstance(grad_outputs, (tuple, list)):

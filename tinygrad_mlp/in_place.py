@@ -148,7 +148,7 @@ def moved(x: Tensor, array: ndarray) -> tuple[list[tuple[Any, str, Any]], list[t
 def refuse_leaves(*tensors: Tensor) -> None:
     if is_grad_enabled() and any(t.is_leaf and t.requires_grad for t in tensors):
         raise RuntimeError(
-            "a leaf that requires grad cannot be changed in place while the tape records; "
+            "in place: a leaf that requires grad cannot be changed while the tape records; "
             "do it under no_grad()"
         )
 

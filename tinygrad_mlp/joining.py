@@ -55,7 +55,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -
     xs = several("stack", tensors)
     if len({x.shape for x in xs}) > 1:
         raise ValueError(f"stack: shapes {', '.join(str(x.shape) for x in xs)} must be equal")
-    place = dim if axis is None else axis
+    place = as_axis("stack", xs[0].ndim + 1, dim if axis is None else axis)
     return shown(cat([x.unsqueeze(place) for x in xs], place), "Stack0")
 
 

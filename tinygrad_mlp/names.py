@@ -223,8 +223,8 @@ class Names:
         *,
         correction: builtins.int | None = None,
     ) -> Any:
-        """The square root of ``var``."""
-        return self.var(dim, unbiased, keepdim, correction=correction).sqrt()
+        """The square root of ``var``; where it is 0, so is its gradient."""
+        return root(self.var(dim, unbiased, keepdim, correction=correction))
 
     @shown_as("LinalgVectorNorm0")
     def norm(self: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Any:
@@ -238,9 +238,7 @@ class Names:
             return self.abs().amax(dim, keepdim)
         if p not in ("fro", 2):
             raise ValueError(f"norm: p is 1, 2, inf or 'fro', not {brief(p)}")
-        squares = (self * self).sum(dim, keepdim)
-        zero = squares == 0
-        return squares.where(~zero, 1.0).sqrt().where(~zero, 0.0)
+        return root((self * self).sum(dim, keepdim))
 
     @shown_as("Logsumexp0")
     def logsumexp(self: Any, dim: Any, keepdim: bool = False) -> Any:
@@ -521,6 +519,12 @@ class Names:
 say_what_they_take(
     Names, [n for n, f in vars(Names).items() if isfunction(f) and not n.startswith("_")]
 )
+
+
+def root(x: Any) -> Any:
+    """The square root, whose gradient is 0, PyTorch's choice, where it is 0."""
+    zero = x == 0
+    return x.where(~zero, 1.0).sqrt().where(~zero, 0.0)
 
 
 def require_axes(name: str, *given: Any) -> None:

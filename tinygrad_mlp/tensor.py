@@ -1153,7 +1153,9 @@ def extremum(x: Tensor, name: str, axis: Any, dim: Any, keepdims: bool) -> Any:
     axis = dim if axis is None else axis
     numbered = name.title()
     if axis is None or isinstance(axis, (tuple, list)):
-        found = (x.amax if name == "max" else x.amin)(axis, keepdims)
+        axes = None if axis is None else as_axes(name, x.ndim, axis, None)
+        require_entries(name, x.shape, axes)
+        found = (x.amax if name == "max" else x.amin)(axes, keepdims)
         return shown(found, f"{numbered}1") if axis is None else found
     place = as_axis(name, x.ndim, axis)
     if x.ndim == 0:
