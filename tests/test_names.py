@@ -87,6 +87,58 @@ def test_a_standard_deviation_of_zero_has_a_gradient_of_zero() -> None:
     assert tg.grad(slope[:, 0].sum(), x)[0].tolist() == [[0, 0], [0, 0]]
 
 
+def test_what_fills_takes_on_the_dtype() -> None:
+    mask = tg.tensor([True, False])
+    assert tg.tensor([1, 2**24 + 1]).masked_fill(mask, 2.5).tolist() == [2, 2**24 + 1]
+    assert tg.tensor([1, 2]).masked_fill(mask, tg.tensor(2.5)).tolist() == [2, 2]
+    assert repr(mask.masked_fill(mask, 0)) == "tensor([False, False])"
+    for made in (mask.diag(), mask.diag().tril(), mask.diag().triu()):
+        assert repr(made) == "tensor([[ True, False],\n        [False, False]])"
+
+
+def test_any_and_all_over_axes() -> None:
+    x = tg.tensor([[0.0, 2.0], [0.0, 0.0]])
+    assert x.any(0).tolist() == [False, True]
+    assert tg.any(x, dim=1, keepdim=True).tolist() == [[True], [False]]
+    assert x.any((0, 1)).item() is True
+    assert (x + 1).all(1).tolist() == [True, True]
+    assert tg.ones(2, 0).all(1).tolist() == [True, True]
+    assert tg.ones(0, 2).any(0, keepdims=True).tolist() == [[False, False]]
+
+
+def test_of_no_entries_and_of_no_axes() -> None:
+    x = tg.ones(0, 2, requires_grad=True)
+    assert x.logsumexp(0).tolist() == [-np.inf, -np.inf]
+    assert x.logsumexp(1, keepdim=True).shape == (0, 1)
+    assert tg.grad(x.logsumexp(0).sum(), x)[0].shape == (0, 2)
+    one = tg.tensor(3.0)
+    assert [part.shape for part in one.topk(1)] == [(), ()]
+    assert repr(one.gather(0, tg.tensor(0))) == "tensor(3.)"
+
+
+def test_one_entry_fits_a_part_of_one_entry() -> None:
+    x = tg.zeros(3, requires_grad=True)
+    y = x * 1
+    v = tg.tensor([[5.0]], requires_grad=True)
+    y[1] = v
+    (y * y).sum().backward()
+    assert x.grad is not None
+    assert v.grad is not None
+    assert (y.tolist(), x.grad.tolist(), v.grad.tolist()) == ([0, 5, 0], [0, 0, 0], [[10]])
+    z = tg.zeros(3)
+    z[1] = tg.tensor([7.0])
+    assert z.tolist() == [0, 7, 0]
+
+
+def test_what_is_converted_shows_what_made_it() -> None:
+    x = tg.ones(2, requires_grad=True)
+    y = x * 2
+    y += tg.ones(2, dtype=tg.float64)
+    assert repr(y) == "tensor([3., 3.], grad_fn=<AddBackward0>)"
+    assert repr(x.half().mean()) == "tensor(1., dtype=torch.float16, grad_fn=<MeanBackward0>)"
+    assert "<MeanBackward1>" in repr(x.half().mean(0))
+
+
 class Twice(tg.autograd.Function):
     returns: Any = None
 

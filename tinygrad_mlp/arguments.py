@@ -63,9 +63,9 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> ndarray:
     if dtype is None:
         dtype = array.dtype if typed or array.dtype.kind != "f" else FLOAT
     target = as_dtype(dtype)
-    if not typed and array.size and array.dtype.kind in "iu" and target.kind in "iu":
+    if not typed and array.size and array.dtype.kind != "b" and target.kind in "iu":
         fits = np.iinfo(target)
-        if array.min() < fits.min or array.max() > fits.max:
+        if not (array.min() >= fits.min and array.max() <= fits.max):
             raise ValueError(f"tensor: numbers up to {array.max()} do not fit {target}")
     return array.astype(target, copy=False)
 
@@ -94,6 +94,14 @@ def as_axis(op: str, ndim: int, axis: Any) -> int:
     if not -max(ndim, 1) <= place < max(ndim, 1):
         raise ValueError(f"{op}: axis {place} is out of range for a Tensor with {ndim} axes")
     return place % max(ndim, 1)
+
+
+def size_of(op: str, shape: Shape, axis: Any) -> int:
+    """The size of an axis, which a 0-d Tensor has none of."""
+    place = as_axis(op, len(shape), axis)
+    if not shape:
+        raise ValueError(f"{op}: a 0-d Tensor has no axis {axis}; reshape(1) gives it one")
+    return shape[place]
 
 
 def require_entries(op: str, shape: Shape, axes: Axes) -> None:
@@ -154,6 +162,8 @@ def misfit(op: Op, error: ValueError | None, *shapes: Shape) -> str:
             "the last but one of the second, and any axes before them must broadcast"
         )
     if broadcasts(shapes):
+        if op is ops.pow_tensor:
+            return "pow: whole numbers have no negative powers; use .float() first"
         return f"{op.name}: {error}"
     return (
         f"{op.name}: shapes {listed} do not broadcast: from the last axis backwards, sizes must be "

@@ -35,12 +35,15 @@ from numpy import ndarray
 
 from . import ops
 from .atomic import Change, assign, carry_out
-from .grad_fn import of_index, shown
+from .grad_fn import name_of, of_index, shown
 from .ops import Op
 from .tape import Node, is_grad_enabled, tag_of
 
 if TYPE_CHECKING:
     from .tensor import Options, Tensor
+
+# A result may not be of a kind above that of the Tensor it goes to.
+RANK = {"b": 0, "i": 1, "u": 1, "f": 2}
 
 # Arrays that Tensors have, and are to have instead.
 Values = dict["Tensor", tuple[ndarray, ndarray]]
@@ -61,17 +64,20 @@ def in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor
 def become(x: Tensor, result: Tensor, before: ndarray | None = None) -> Tensor:
     """x itself, with the result of an op as its value, which was computed from the array before.
 
-    ValueError where the result has another shape, TypeError where it is a float and x is not;
-    RuntimeError for a leaf that requires grad while the tape records, and for a Tensor of which
-    one number in memory is several entries.
+    ValueError where the result has another shape, TypeError where it is a float and x is not, or
+    whole numbers and x bools; RuntimeError for a leaf that requires grad while the tape records,
+    and for a Tensor of which one number in memory is several entries.
     """
     if result.shape != x.shape:
         raise ValueError(
             f"in place: the result's shape {result.shape} is not that of the Tensor, {x.shape}"
         )
-    if result.dtype.kind == "f" and x.dtype.kind != "f":
+    if RANK[result.dtype.kind] > RANK[x.dtype.kind]:
         raise TypeError(f"in place: a result of {result.dtype} does not fit a Tensor of {x.dtype}")
-    result = result.to(x.dtype)
+    if result.dtype != x.dtype:
+        made_by = result._node
+        result = result.to(x.dtype)
+        result = result if made_by is None else shown(result, name_of(made_by))
     views = lineage(x)
     base = views[-1]
     refuse_leaves(x, base)
@@ -298,8 +304,10 @@ def interfered() -> NoReturn:
 def array_with_part(x: Tensor, index: Options, value: Tensor) -> ndarray:
     """A copy of x's array with the value, broadcast, in place of x[index]."""
     array = x._array.copy()
+    entries = value._array.astype(x.dtype)
     try:
-        array[index] = value._array.astype(x.dtype)
+        # A single entry fits everywhere, but NumPy has it 0-d where the part is.
+        array[index] = entries.reshape(()) if entries.size == 1 else entries
     except IndexError as error:
         raise IndexError(f"setitem: {error}; the shape is {x.shape}") from None
     except ValueError:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import devices
-from .arguments import as_axes, as_axis, as_shape
+from .arguments import as_axes, as_axis, as_shape, size_of
 from .devices import CPU, require_cpu
 from .grad_fn import shown, shown_as
 from .missing import say_what_they_take
@@ -243,6 +243,9 @@ class Names:
     @shown_as("Logsumexp0")
     def logsumexp(self: Any, dim: Any, keepdim: bool = False) -> Any:
         """log Σ eˣ over axes, finite for any finite x."""
+        dim = as_axes("logsumexp", self.ndim, None, dim)
+        if not self.numel():
+            return self.sum(dim, keepdim) - inf  # the logarithm of 0
         largest = self.detach().amax(dim, True)
         largest = largest.where(largest.isfinite(), 0.0)
         total = (self - largest).exp().sum(dim, True).log() + largest
@@ -302,7 +305,7 @@ class Names:
     def narrow(self: Any, dim: builtins.int, start: builtins.int, length: builtins.int) -> Any:
         """So many places along an axis, from a start."""
         place = as_axis("narrow", self.ndim, dim)
-        n = self.shape[place]
+        n = size_of("narrow", self.shape, dim)
         if not (-n <= start <= n and length >= 0 and start % max(n, 1) + length <= n):
             raise ValueError(f"narrow: {length} places from {start} are not all within {n}")
         start = start + n if start < 0 else start
@@ -310,7 +313,7 @@ class Names:
 
     def split(self: Any, split_size: Any, dim: builtins.int = 0) -> Any:
         """Parts along an axis: of one size, with a smaller last one, or of the sizes given."""
-        n = self.shape[as_axis("split", self.ndim, dim)]
+        n = size_of("split", self.shape, dim)
         if isinstance(split_size, (list, tuple)):
             if sum(split_size) != n:
                 raise ValueError(f"split: the sizes {split_size} do not add up to {n}")
@@ -328,20 +331,20 @@ class Names:
         """At most so many parts along an axis, of the same size but for the last."""
         if chunks < 1:
             raise ValueError(f"chunk: at least 1 part is needed, not {chunks}")
-        n = self.shape[as_axis("chunk", self.ndim, dim)]
+        n = size_of("chunk", self.shape, dim)
         return self.split([0] * chunks if n == 0 else -(-n // chunks), dim)
 
     @shown_as("Unbind0")
     def unbind(self: Any, dim: builtins.int = 0) -> Any:
         """What is at each place along an axis, as a tuple."""
-        n = self.shape[as_axis("unbind", self.ndim, dim)]
+        n = size_of("unbind", self.shape, dim)
         return tuple(self.select(dim, i) for i in range(n))
 
     def diag(self: Any) -> Any:
         """The diagonal of a matrix, or the matrix with this diagonal and zeros elsewhere."""
         if self.ndim == 1:
             places = np.eye(self.shape[0], dtype=bool)
-            return shown(self.expand(self.shape * 2).where(places, 0), "DiagEmbed0")
+            return shown(self.expand(self.shape * 2).masked_fill(~places, 0), "DiagEmbed0")
         require_axes("diag", (self, 2))
         places = np.arange(min(self.shape))
         return shown(self[places, places], "DiagonalBackward0_copy")
@@ -355,13 +358,13 @@ class Names:
     def tril(self: Any, diagonal: builtins.int = 0) -> Any:
         """With zeros above the diagonal of a matrix, or of each of a batch."""
         require_matrices("tril", self)
-        return self.where(below(self, diagonal), 0)
+        return self.masked_fill(~below(self, diagonal), 0)
 
     @shown_as("Triu0")
     def triu(self: Any, diagonal: builtins.int = 0) -> Any:
         """With zeros below the diagonal of a matrix, or of each of a batch."""
         require_matrices("triu", self)
-        return self.where(~below(self, as_int(diagonal) - 1), 0)
+        return self.masked_fill(below(self, as_int(diagonal) - 1), 0)
 
     @shown_as("IndexSelect0")
     def index_select(self: Any, dim: builtins.int, index: Any) -> Any:
@@ -377,13 +380,19 @@ class Names:
 
     @shown_as("MaskedFill0")
     def masked_fill(self: Any, mask: Any, value: Any) -> Any:
-        """With the value where the mask holds."""
+        """With the value, in this dtype, where the mask holds."""
+        if self.dtype.kind != "f":
+            value = (
+                value.to(self.dtype) if isinstance(value, type(self)) else self.new_tensor(value)
+            )
         return self.where(~mask, value)
 
     @shown_as("Gather0")
     def gather(self: Any, dim: builtins.int, index: Any) -> Any:
         """For each entry of the index, what is at that place along an axis."""
         require_axes("gather", (index, self.ndim))
+        if not self.ndim:
+            return self.reshape(1).gather(dim, index.reshape(1)).reshape(())
         grid = list(np.indices(index.shape, sparse=True))
         grid[as_axis("gather", self.ndim, dim)] = index
         return self[tuple(grid)]
@@ -412,9 +421,9 @@ class Names:
     ) -> Any:
         """The places of the entries along an axis from the smallest to the largest, or back."""
         array = self.detach().numpy()
+        place = as_axis("argsort", self.ndim, dim)
         if not self.ndim:
             return self.new_tensor(0, dtype=np.int64)
-        place = as_axis("argsort", self.ndim, dim)
         if descending:
             # Of the reverse, so that equals stay in their order.
             back = np.flip(array, place)
@@ -444,12 +453,12 @@ class Names:
         sorted: bool = True,
     ) -> Sorted:
         """The k largest entries along an axis, or smallest, in order, and their places."""
-        n = self.shape[as_axis("topk", self.ndim, dim)] if self.ndim else 1
+        n = (self.shape or (1,))[as_axis("topk", self.ndim, dim)]
         if not 0 <= k <= n:
             raise ValueError(f"topk: there are {n} entries along the axis, and k is {k}")
         if not self.ndim:
-            one: Sorted = self.reshape(1).topk(k)
-            return one
+            one = self.argsort() if k else self.argsort().reshape(1)[:0]
+            return Sorted(self.reshape(1)[:k].reshape(one.shape), one)
         indices = self.argsort(dim, largest).narrow(dim, 0, k)
         return Sorted(self.gather(dim, indices), indices)
 

@@ -24,6 +24,7 @@ from .arguments import (
     as_shape,
     misfit,
     require_entries,
+    size_of,
     wider,
 )
 from .atomic import swap
@@ -189,7 +190,8 @@ def reduction(op: Op, doc: str) -> Callable[..., Tensor]:
                 raise TypeError(f"mean: a float dtype is needed, not {x.dtype}; use .float() first")
             if x._array.dtype == np.float16:
                 # The sum, or the number of terms, may be too large for a float16.
-                return function(x.float(), (axes, bool(keepdims or keepdim))).to(np.float16)
+                found = function(x.float(), (axes, bool(keepdims or keepdim))).to(np.float16)
+                return shown(found, "Mean0" if axes is None else "Mean1")
         else:
             require_entries(op.name, x.shape, axes)
         return function(x, (axes, bool(keepdims or keepdim)))
@@ -249,7 +251,7 @@ class Tensor(Names):
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one axis."""
-        return self.shape if dim is None else self.shape[as_axis("size", self.ndim, dim)]
+        return self.shape if dim is None else size_of("size", self.shape, dim)
 
     def numel(self) -> int:
         """How many entries there are."""
@@ -453,13 +455,27 @@ class Tensor(Names):
             )
         return bool(known(self, "bool"))
 
-    def any(self) -> Tensor:
-        """Whether any entry is true, as a 0-d bool Tensor."""
-        return wrap(np.asarray(known(self, "any").any()))
+    def any(
+        self,
+        axis: AxisLike = None,
+        keepdims: bool = False,
+        *,
+        dim: AxisLike = None,
+        keepdim: bool = False,
+    ) -> Tensor:
+        """Whether any entry is true, of all or over axes."""
+        return truth_of(np.any, self, axis, dim, builtins.bool(keepdims or keepdim))
 
-    def all(self) -> Tensor:
-        """Whether all entries are true, as a 0-d bool Tensor."""
-        return wrap(np.asarray(known(self, "all").all()))
+    def all(
+        self,
+        axis: AxisLike = None,
+        keepdims: bool = False,
+        *,
+        dim: AxisLike = None,
+        keepdim: bool = False,
+    ) -> Tensor:
+        """Whether all entries are true, of all or over axes."""
+        return truth_of(np.all, self, axis, dim, builtins.bool(keepdims or keepdim))
 
     def __len__(self) -> int:
         if self._array.ndim == 0:
@@ -842,10 +858,10 @@ class Tensor(Names):
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         """The axes from one to another as one axis."""
-        if self.ndim == 0:
-            return self.reshape(1)
         start = as_axis("flatten", self.ndim, start_dim)
         end = as_axis("flatten", self.ndim, end_dim)
+        if self.ndim == 0:
+            return self.reshape(1)
         if start > end:
             raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
         if start == end:
@@ -1187,6 +1203,11 @@ def place_of(search: Any, x: Tensor, axis: Any, dim: Any, keepdims: bool) -> Ten
         raise TypeError(f"{search.__name__}: one axis or none is needed, not {axes}")
     place = None if axes is None else axes[0]
     return wrap(np.asarray(search(known(x, search.__name__), place, keepdims=keepdims)))
+
+
+def truth_of(reduce: Any, x: Tensor, axis: Any, dim: Any, keepdims: bool) -> Tensor:
+    axes = as_axes(reduce.__name__, x.ndim, axis, dim)
+    return wrap(np.asarray(reduce(known(x, reduce.__name__), axes, keepdims=keepdims)))
 
 
 def indexable(index: Any) -> Options:

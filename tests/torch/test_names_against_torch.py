@@ -100,6 +100,21 @@ SNIPPETS = {
         print(torch.logical_and(x > 0, y > 2), torch.logical_not(x > 0))
         print(x.count_nonzero(), x.movedim(0, 1))
     """,
+    "edges": """
+        m = torch.tensor([True, False])
+        print(m.diag(), m.diag().tril(), m.masked_fill(m, 0))
+        print(torch.tensor([1, 2]).masked_fill(m, 2.5))
+        x = torch.ones(0, 2, requires_grad=True)
+        print(x.logsumexp(0), x.logsumexp(1), x.any(1), x.all(0), torch.any(x, dim=0, keepdim=True))
+        print(torch.tensor(3.0).topk(1)[0], torch.tensor(3.0).gather(0, torch.tensor(0)))
+        x = torch.tensor([[2.0, 2.0], [1.0, 3.0]], requires_grad=True)
+        x.std(1).sum().backward()
+        y = x * 2
+        y += torch.ones(2, dtype=torch.float64)
+        z = torch.zeros(3)
+        z[1] = torch.tensor([[7.0]])
+        print(x.grad, y, z, x.half().mean(), x.half().mean(1))
+    """,
     "gradients": """
         x = torch.ones(5)
         y = torch.zeros(3)
