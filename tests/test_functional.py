@@ -305,10 +305,14 @@ def test_the_outer_graph_is_not_released() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "match"),
     [
-        (lambda x: tg.value_and_grad(lambda x: x)(x), ValueError, r"shape \(2,\) needs a gradient"),
+        (
+            lambda x: tg.value_and_grad(lambda x: x)(x),
+            ValueError,
+            r"^value_and_grad: .*shape \(2,\); reduce",
+        ),
         (lambda x: tg.value_and_grad(lambda x: 5)(x), TypeError, "must return a Tensor, not int"),
         (lambda x: tg.value_and_grad(lambda x: x)(x.long()), TypeError, "needs a float dtype"),
-        (lambda x: tg.vjp(lambda x: x, x), ValueError, r"shape \(2,\) needs a gradient"),
+        (lambda x: tg.vjp(lambda x: x, x), ValueError, r"^vjp: .*shape \(2,\) needs a v"),
         (
             lambda x: tg.vjp(lambda x: x, x, x[:1]),
             ValueError,
@@ -321,10 +325,10 @@ def test_the_outer_graph_is_not_released() -> None:
         (lambda x: tg.jvp(lambda x: None, x, x), TypeError, "a Tensor, not NoneType"),
         (lambda x: tg.hvp(lambda x: x.sum(), x), ValueError, "hvp: .* need a v of their shapes"),
         (lambda x: tg.hvp(lambda x: x.sum(), x, (x, x)), ValueError, "hvp: v has the shapes"),
-        (lambda x: tg.hvp(lambda x: x, x, x), ValueError, r"shape \(2,\) needs a gradient"),
+        (lambda x: tg.hvp(lambda x: x, x, x), ValueError, r"^hvp: .*shape \(2,\); reduce"),
         (lambda x: tg.jacobian(lambda x: (x, x), x), TypeError, "must return one Tensor"),
         (lambda x: tg.jacobian(lambda x: x, x.long()), TypeError, "needs a float dtype"),
-        (lambda x: tg.hessian(lambda x: x, x), ValueError, r"shape \(2,\) needs a gradient"),
+        (lambda x: tg.hessian(lambda x: x, x), ValueError, r"^hessian: .*shape \(2,\); reduce"),
         (lambda x: tg.hessian(lambda x: 1.0, x), TypeError, "must return a Tensor, not float"),
     ],
 )

@@ -116,6 +116,14 @@ def test_of_no_entries_and_of_no_axes() -> None:
     assert repr(one.gather(0, tg.tensor(0))) == "tensor(3.)"
 
 
+def test_cat_takes_an_empty_vector_for_nothing() -> None:
+    nothing = tg.zeros(0, requires_grad=True)
+    for axis in (0, 1, -1):
+        joined = tg.cat([nothing, tg.ones(2, 3), nothing], axis)
+        assert joined.tolist() == [[1] * 3] * 2
+        assert tg.grad(joined.sum(), nothing)[0].shape == (0,)
+
+
 def test_one_entry_fits_a_part_of_one_entry() -> None:
     x = tg.zeros(3, requires_grad=True)
     y = x * 1

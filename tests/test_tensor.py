@@ -512,3 +512,18 @@ def test_everything_is_exported() -> None:
     exec("from tinygrad_mlp import *", names)
     assert names["tensor"] is tg.tensor
     assert set(tg.__all__) <= names.keys()
+
+
+def test_ints_of_an_index_come_before_its_arrays() -> None:
+    x = tg.tensor(np.arange(24.0).reshape(2, 3, 4), requires_grad=True)
+    y = x * 1
+    assert y[1, :, [0, 3]].tolist() == [[12, 15], [16, 19], [20, 23]]
+    y[0, :, [0, 3]] = tg.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    assert y[0].tolist() == [[1, 1, 2, 2], [3, 5, 6, 4], [5, 9, 10, 6]]
+    y[1, :, [0, 3]].sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [[[0] * 4] * 3, [[1, 0, 0, 1]] * 3]
+    with pytest.raises(IndexError, match="getitem: index 4 is out of bounds"):
+        y[1, :, [0, 4]]
+    with pytest.raises(IndexError, match="getitem: index 2 is out of bounds"):
+        y[2, :, [0, 1]] = 0

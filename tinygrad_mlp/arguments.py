@@ -153,6 +153,25 @@ def as_index(key: Any) -> tuple[Any, ...]:
     return tuple(entries)
 
 
+def in_two_steps(entries: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]] | None:
+    """An index whose ints stand apart from its arrays, as one by the ints and one by the rest.
+
+    PyTorch goes by the ints first. NumPy takes them for arrays too, and where arrays stand apart
+    their axes come out in front.
+    """
+    arrays = [isinstance(entry, ndarray) for entry in entries]
+    places = [i for i, entry in enumerate(entries) if arrays[i] or isinstance(entry, int)]
+    if not any(arrays) or len(places) == sum(arrays) or places[-1] - places[0] < len(places):
+        return None
+    ints: list[Any] = []
+    for entry in entries:
+        if isinstance(entry, ndarray):
+            ints += [slice(None)] * (entry.ndim if entry.dtype.kind == "b" else 1)
+        elif entry is not None:
+            ints.append(slice(None) if isinstance(entry, slice) else entry)
+    return tuple(ints), tuple(entry for entry in entries if not isinstance(entry, int))
+
+
 def misfit(op: Op, error: ValueError | None, *shapes: Shape) -> str:
     """What is wrong where an op's forward gave this error; most often it is the shapes."""
     listed = " and ".join(map(str, shapes))

@@ -139,6 +139,7 @@ def value_and_grad(
             return function(*mine, **options)
 
         primals, value, keep = evaluated(of_picked, [args[i] for i in picked])
+        require_one_entry("value_and_grad", value)
         gradients = gradients_of(value, primals, None, keep)
         return off_tape(value, keep), gradients[0] if isinstance(argnums, int) else gradients
 
@@ -157,6 +158,8 @@ def vjp(
     (tensor([1., 4.]), tensor([ 2., 40.]))
     """
     primals, value, keep = evaluated(function, as_tuple(inputs), v, create_graph)
+    if v is None and isinstance(value, Tensor) and value.numel() != 1:
+        raise ValueError(f"vjp: an output of shape {value.shape} needs a v of that shape")
     gradients = gradients_of(value, primals, v, keep)
     return off_tape(value, keep), like(inputs, gradients)
 
@@ -200,6 +203,7 @@ def hvp(
     (tensor(9.), tensor([ 6., 12.]))
     """
     primals, value, keep = evaluated(function, as_tuple(inputs), v, create_graph)
+    require_one_entry("hvp", value)
     tangents = tangents_for(primals, v, "hvp")
     with enable_grad():
         first = gradients_of(value, primals, None, True)
@@ -239,6 +243,7 @@ def hessian(function: Callable[..., Tensor], inputs: Any, create_graph: bool = F
             [1., 0.]])
     """
     primals, value, keep = evaluated(function, as_tuple(inputs), None, create_graph)
+    require_one_entry("hessian", value)
     first = gradients_of(value, primals, None, True)
     blocks = tuple(like(inputs, rows(g, primals, keep)) for g in first)
     return like(inputs, blocks)
@@ -306,6 +311,14 @@ def evaluated(
     given = [*tensors, *(t for t in as_tuple(v) if isinstance(t, Tensor))]
     nested = any(x.requires_grad for x in given) or goes_beyond(primals, outputs)
     return primals, value, create_graph or (recorded and nested)
+
+
+def require_one_entry(caller: str, value: Any) -> None:
+    if isinstance(value, Tensor) and value.numel() != 1:
+        raise ValueError(
+            f"{caller}: the function must return one entry, not the shape {value.shape}; "
+            "reduce what it returns to one number, with .sum() say"
+        )
 
 
 def goes_beyond(primals: Sequence[Tensor], outputs: Sequence[Tensor]) -> bool:

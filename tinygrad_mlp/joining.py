@@ -32,9 +32,12 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
     tensor([1., 2., 3.])
     """
     xs = several("cat", tensors)
-    if any(x.ndim > 1 for x in xs):
-        xs = [x for x in xs if x.shape != (0,)]  # as PyTorch, which takes it for nothing
-    place = as_axis("cat", max(xs[0].ndim, 1), dim if axis is None else axis)
+    like = next((x.shape for x in xs if x.ndim > 1), xs[0].shape)
+    place = as_axis("cat", max(len(like), 1), dim if axis is None else axis)
+    if len(like) > 1:
+        # As in PyTorch, this fits anything.
+        nothing = (*like[:place], 0, *like[place + 1 :])
+        xs = [x.reshape(nothing) if x.shape == (0,) else x for x in xs]
     others = {x.shape[:place] + x.shape[place + 1 :] for x in xs}
     if len(others) > 1 or any(x.ndim != max(xs[0].ndim, 1) for x in xs):
         raise ValueError(

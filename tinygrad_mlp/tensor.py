@@ -22,6 +22,7 @@ from .arguments import (
     as_dtype,
     as_index,
     as_shape,
+    in_two_steps,
     misfit,
     require_entries,
     size_of,
@@ -628,6 +629,9 @@ class Tensor(Names):
     def __setitem__(self, index: Any, value: Any) -> None:
         """Change a part; the rest, and where gradients come from, stays."""
         entries = indexable(index)
+        if len(entries) > 2 and (steps := in_two_steps(entries)) is not None:
+            self[steps[0]][steps[1]] = value
+            return
         number = not isinstance(value, Tensor)
         if number:
             value = constant(value, self.dtype, "setitem")
@@ -932,6 +936,8 @@ class Tensor(Names):
 
     def __getitem__(self, index: Any) -> Tensor:
         entries = indexable(index)
+        if len(entries) > 2 and (steps := in_two_steps(entries)) is not None:
+            return self[steps[0]][steps[1]]
         try:
             part = getitem(self, (entries,))
         except IndexError as error:

@@ -115,6 +115,30 @@ SNIPPETS = {
         z[1] = torch.tensor([[7.0]])
         print(x.grad, y, z, x.half().mean(), x.half().mean(1))
     """,
+    "ints beside arrays in an index": """
+        x = torch.arange(24.0).reshape(2, 3, 4).requires_grad_()
+        mask = torch.tensor([[True, False, True], [False, True, True]])
+        for part in (
+            x[0, :, [0, 3]],
+            x[torch.tensor(1), :, torch.tensor([0, 1])],
+            x[:, 0, [0, 1]],
+            x[[0, 1], :, -1],
+            x[1, None, [0, 2]],
+            x[0, ..., [[1, 2]]],
+            x[mask, None, 2],
+            x[None, 1, 1:, None, [0, 2]],
+            x[None][:, [0, 1], :, 3],
+        ):
+            print(part.shape == (), list(part.shape), part)
+            print(*torch.autograd.grad((part * part).sum(), x))
+        y = x * 1
+        y[0, :, [0, 3]] = torch.arange(6.0).reshape(3, 2)
+        y[1, :, [1, 2]] += 100
+        print(y, *torch.autograd.grad((y * y).sum(), x))
+        z = torch.zeros(2, 3, 4)
+        z[-1, 1:, [0, 1]] = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+        print(z)
+    """,
     "gradients": """
         x = torch.ones(5)
         y = torch.zeros(3)
