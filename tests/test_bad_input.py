@@ -189,6 +189,9 @@ CASES: list[tuple[str, Call, type[Exception], str]] = [
     ("from_numpy", lambda: tg.from_numpy([1]), TypeError, "from_numpy: an array is needed, not li"),
     ("arange", lambda: tg.arange(0, 1, 0), ValueError, "arange: the step is 0"),
     ("inf", lambda: whole.masked_fill(bools, float("inf")), ValueError, "inf do not fit int64"),
+    ("inf in place", lambda: whole.fill_(float("inf")), ValueError, "inf does not fit int64"),
+    ("nan", lambda: whole.__setitem__(0, np.nan), ValueError, "setitem: nan does not fit int64"),
+    ("seed", lambda: tg.manual_seed("a"), TypeError, "manual_seed: a seed is an int, not str"),
     ("fit", lambda: tg.tensor([1, 300], dtype="int8"), ValueError, "tensor: .*do not fit int8"),
     # In place.
     ("bool +=", lambda: bools.add_(1), TypeError, "in place: a result of int64 .* Tensor of bool"),

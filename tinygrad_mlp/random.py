@@ -49,7 +49,10 @@ class Generator:
         >>> Generator().manual_seed(-1).initial_seed() == 2**64 - 1
         True
         """
-        seed = operator.index(seed)
+        try:
+            seed = operator.index(seed)
+        except TypeError:
+            raise TypeError(f"manual_seed: a seed is an int, not {type(seed).__name__}") from None
         if not -(2**63) <= seed < 2**64:
             raise ValueError(f"manual_seed: {seed} is not between -2**63 and 2**64 - 1")
         self._set(_Stream(seed % 2**64))

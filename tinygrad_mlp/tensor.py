@@ -634,7 +634,7 @@ class Tensor(Names):
             return
         number = not isinstance(value, Tensor)
         if number:
-            value = constant(value, self.dtype, "setitem")
+            value = fitting(value, self.dtype, "setitem")
         elif getattr(value, "_source", (None,))[0] is self and is_same_memory(value, self[index]):
             return  # As x[0] += 1 ends, after the part has been changed in place.
         elif owner(value._array) is owner(self._array):
@@ -655,7 +655,7 @@ class Tensor(Names):
 
     def _replaced_by(self, other: Any, name: str) -> Tensor:
         if not isinstance(other, Tensor):
-            other = constant(other, self.dtype, "copy_")
+            other = fitting(other, self.dtype, "copy_")
         refuse_overlap("copy_", self._array, other._array)
         other = other.expand(self.shape).to(self.dtype)
         if self._node is not None or other._node is not None:
@@ -1331,6 +1331,15 @@ def constant(value: Any, dtype: np.dtype[Any], op: str) -> Tensor:
         return wrap(np.array(value, dtype))
     except OverflowError:
         raise ValueError(f"{op}: {value} does not fit {dtype}") from None
+
+
+def fitting(value: Any, dtype: np.dtype[Any], op: str) -> Tensor:
+    """A number or an array as a Tensor whose entries a Tensor of this dtype is to take."""
+    made = constant(value, dtype, op)
+    whole = np.iinfo(dtype) if isinstance(value, float) and dtype.kind in "iu" else None
+    if whole is not None and not whole.min <= value <= whole.max:
+        raise ValueError(f"{op}: {value} does not fit {dtype}")
+    return made
 
 
 def agree(op: Op, x: Any, y: Any) -> tuple[Tensor, Tensor]:
