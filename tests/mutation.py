@@ -8,13 +8,16 @@ The mutants are those of cosmic-ray (pip install -e '.[test,mutation]'), which a
 at module level. Not counted are those that differ in annotations alone, which nothing evaluates.
 Each mutant is tested in a fork of one process that has imported everything but the package, and its
 source is put in place as it is imported, so that no file is touched; this needs a system that can
-fork. A row of the table of ops meets the tests of that op first; what is left then meets those of
-the core. A mutant that takes more than two minutes is killed too. Each survivor is printed with
-its line, and with the reason where no test could notice it.
+fork. A row of the table of ops meets the checks of that op first; what is left then meets those
+tests of TESTS that run the changed statement, the quickest first. Which these are is found out at
+the start, which takes some minutes, or read from FILE.tests if nothing has changed since. A mutant
+that takes more than two minutes is killed too. Each survivor is printed with its line, and with the
+reason where no test could notice it.
 """
 
 import argparse
 import ast
+import hashlib
 import importlib.util
 import json
 import os
@@ -23,6 +26,8 @@ import re
 import resource
 import signal
 import sys
+import threading
+import time
 from difflib import unified_diff
 from functools import cache
 from importlib.abc import MetaPathFinder
@@ -30,10 +35,17 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
-CORE = [
-    f"tests/test_{name}.py" for name in ("tape", "tensor", "ops", "functional", "custom_op", "nn")
-]
+TESTS = [
+    f"tests/test_{name}.py"
+    for name in (
+        "tape", "tensor", "ops", "functional", "custom_op", "nn", "names", "printing", "bad_input",
+        "saving", "compile", "derive", "two_layer", "anomaly", "optim", "random", "threads",
+        "stateful", "faults",
+    )
+]  # fmt: skip
 SECONDS = 120
 MEMORY = 4 << 30
 
@@ -129,6 +141,106 @@ def is_right(op: str) -> bool:
     return not any(test(tinygrad_mlp, p) for p in programs for test in ROW_CHECKS.values())
 
 
+class Trace:
+    """Which lines of a file each test runs, and how long the test takes, in seconds."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self.lines: set[int] = set()
+        self.found: dict[str, tuple[float, list[int]]] = {}
+
+    def call(self, frame: Any, event: str, argument: Any) -> Any:
+        return self.line if frame.f_code.co_filename == self.path else None
+
+    def line(self, frame: Any, event: str, argument: Any) -> Any:
+        self.lines.add(frame.f_lineno)
+        return self.line
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: Any) -> Any:
+        self.lines = set()
+        start = time.perf_counter()
+        threading.settrace(self.call)
+        sys.settrace(self.call)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(None)
+            threading.settrace(None)  # type: ignore[arg-type]
+            self.found[item.nodeid] = time.perf_counter() - start, sorted(self.lines)
+
+
+class Chosen:
+    """Of the tests that are collected, only these, in this order."""
+
+    def __init__(self, tests: list[str]) -> None:
+        self.places = {test: place for place, test in enumerate(tests)}
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        items[:] = [item for item in items if item.nodeid in self.places]
+        items.sort(key=lambda item: self.places[item.nodeid])
+
+
+FLAGS = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W"]
+FLAGS.append("ignore::pytest.PytestAssertRewriteWarning")  # of what is imported already
+
+
+def who_runs(path: Path, kept: Path | None) -> dict[str, tuple[float, list[int]]]:
+    """What ``Trace`` found of all tests; kept in a file if nothing has changed since."""
+    files = [path, *map(Path, TESTS)]
+    now = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    if kept and kept.exists():
+        then, found = json.loads(kept.read_text())
+        if then == now:
+            return found  # type: ignore[no-any-return]
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.close(reading)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        trace = Trace(path)
+        code = pytest.main([*TESTS, *FLAGS], [trace])
+        with os.fdopen(writing, "w") as file:
+            json.dump([int(code), trace.found], file)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        code, found = json.load(file)
+    os.waitpid(pid, 0)
+    if code:
+        sys.exit(f"{list(found)[-1]}: fails without any change")
+    if kept:
+        kept.write_text(json.dumps([now, found]))
+    return found  # type: ignore[no-any-return]
+
+
+def statement(source: str, line: int) -> tuple[range, bool]:
+    """The lines of the innermost statement around a line, and whether it is run by calls alone.
+
+    Of a statement with a body these are the lines before it; but of a function, whose defaults are
+    made when it is, all of them.
+    """
+    lines, by_calls = range(line, line + 1), False
+    node: ast.AST | None = ast.parse(source)
+    inside = False
+    while node is not None:
+        around, node = node, None
+        for child in ast.iter_child_nodes(around):
+            body = getattr(child, "body", None)
+            if not isinstance(child, (ast.stmt, ast.ExceptHandler)):
+                continue
+            if not child.lineno <= line <= (child.end_lineno or 0):
+                continue
+            node, by_calls = child, inside
+            lines = range(child.lineno, (child.end_lineno or 0) + 1)
+            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                inside = inside or line >= child.body[0].lineno
+            elif isinstance(body, list) and line < body[0].lineno:
+                lines = range(child.lineno, body[0].lineno)
+    return lines, by_calls
+
+
 def passes(module: str, path: Path, source: str, words: list[str]) -> bool:
     """Whether these tests pass with this source of the module; in a fork."""
     pid = os.fork()
@@ -144,11 +256,8 @@ def passes(module: str, path: Path, source: str, words: list[str]) -> bool:
         sys.meta_path.insert(0, Put(f"tinygrad_mlp.{module}", path, source))
         if words[0] == "check_op":
             os._exit(not all(map(is_right, words[1:])))
-        import pytest
-
-        flags = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W"]
-        flags.append("ignore::pytest.PytestAssertRewriteWarning")  # of what is imported already
-        os._exit(int(pytest.main([*words, *flags])))
+        files = sorted({word.partition("::")[0] for word in words})
+        os._exit(int(pytest.main([*files, *FLAGS], [Chosen(words)])))
     finally:
         os._exit(1)
 
@@ -169,55 +278,28 @@ EQUIVALENT = {
     r"slice\(places\[ ?-1\], ": "there is one place",
 }
 
-# Rows that use the helpers of ops.py, and the quick tests of single cases in test_ops.py.
+# Rows that use the helpers of ops.py.
 ROWS = [
-    "add",
-    "matmul",
-    "pow",
-    "pow_tensor",
-    "sigmoid",
-    "maximum",
-    "sum",
-    "mean",
-    "amax",
-    "expand",
-    "getitem",
-    "scatter",
-    "cat",
-]
-CASES = [
-    "kinks",
-    "numbers",
-    "ends",
-    "mixed",
-    "quotients",
-    "pole",
-    "ask",
-    "domains",
-    "casts",
-    "nothing",
-    "means",
-    "axes",
-    "index",
-    "matmul_of",
-]
+    "add", "matmul", "pow", "pow_tensor", "sigmoid", "maximum", "sum", "mean", "amax", "expand",
+    "getitem", "scatter", "cat",
+]  # fmt: skip
 
 
-def stages(module: str, source: str, line: int) -> list[list[str]]:
-    """Tests to run one after the other, the likeliest to notice first."""
-    own = f"tests/test_{module}.py"
+def stages(
+    module: str, source: str, line: int, tests: dict[str, tuple[float, list[int]]]
+) -> list[list[str]]:
+    """Tests to run one group after the other, the likeliest to notice first."""
     found = []
     if module == "ops":
         row = row_at(source, line)
         found = [["check_op", *([row] if row else ROWS)]]
-        found.append([own, "-k", " or ".join([*CASES, *([row] if row else [])])])
-    return [
-        *found,
-        [own],
-        [name for name in CORE if name != own],
-        ["tests/test_compile.py", "tests/test_derive.py", "tests/test_two_layer.py"],
-        ["tests/test_bad_input.py", "tests/test_testing.py", "tests/test_saving.py"],
-    ]
+    lines, by_calls = statement(source, line)
+    quickest = sorted(tests, key=lambda test: tests[test][0])
+    near = [test for test in quickest if not {*lines}.isdisjoint(tests[test][1])]
+    own = [test for test in near if test.startswith(f"tests/test_{module}.py")]
+    rest = quickest if not by_calls else near
+    groups = [own, [t for t in near if t not in own], [t for t in rest if t not in near]]
+    return [*found, *filter(None, groups)]
 
 
 def main() -> None:
@@ -225,9 +307,6 @@ def main() -> None:
     parser.add_argument("module", help="of tinygrad_mlp, such as ops, tape or tensor")
     parser.add_argument("--sample", type=int, help="only so many mutants, at random")
     parser.add_argument("--part", default="1/1", help="of several that run at once, such as 1/2")
-    parser.add_argument(
-        "--stages", type=int, default=9, help="no more than so many groups of tests"
-    )
     parser.add_argument("--log", type=Path, help="where results are kept as they come")
     options = parser.parse_args()
     os.chdir(ROOT)
@@ -248,6 +327,7 @@ def main() -> None:
     # How many groups of tests passed; none did where nothing that runs differs; -1 is killed.
     known: dict[str, int] = dict(map(json.loads, lines))
     killed = survived = equivalent = 0
+    tests = who_runs(path, options.log and options.log.with_suffix(".tests"))
 
     @cache
     def sound(*words: str) -> bool:
@@ -259,7 +339,7 @@ def main() -> None:
         changed = mutant(source, operator, place) if passed >= 0 else None
         if changed is not None:
             line, diff = changed_lines(source, changed)
-            for words in stages(options.module, source, line)[passed : options.stages]:
+            for words in stages(options.module, source, line, tests)[passed:]:
                 passed += 1
                 if not passes(options.module, path, changed, words):
                     if not sound(*words):
@@ -270,7 +350,7 @@ def main() -> None:
             with options.log.open("a") as file:
                 print(json.dumps([name, passed]), file=file)
         killed += passed < 0
-        if passed > 0:
+        if changed is not None and passed >= 0:
             why = [text for form, text in EQUIVALENT.items() if re.search(form, diff[-1][1:])]
             equivalent += bool(why)
             survived += not why
