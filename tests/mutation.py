@@ -266,15 +266,23 @@ EQUIVALENT = {
     r"type\(\w\) == ndarray": "a class is equal to itself alone",
     r"^DOT_MOST = ": "dot and @ give the same product of two matrices in another time",
     r"small = .* x.ndim == 2 == y.ndim and ": "as above",
-    r"small = .* x.ndim (!=|<=|>=) 2 == y.ndim and ": "dot and @ agree where y is a matrix",
-    r"small = .* x.ndim == 2 > y.ndim and ": "never so, and then it is @",
+    r"small = .* x.ndim (!=|<=|>=|<|>) 2 == y.ndim and ": "dot and @ agree where y is a matrix",
+    r"small = .* x.ndim == (2 >=? |1 == )y.ndim and ": "only for a vector y, which is never so",
     r"^SIGMOID = ": "any limit between where 1 + eˣ rounds to eˣ and where eˣ overflows will do",
     r"x.item\(x.argmax\(\)\) (<|==|is) enough": "a limit is put on x more often",
-    r"domain=.* (\(x != low\) \* |\(p % 1 <= 0\))": "of bools * is &, and p % 1 is not negative",
-    r"\(x != 0\) \+ \(y < 0\)": "of bools + is |",
+    r"domain=.* (\(x != low\)|\(p % 1 == 0\)) \* |\(x >= low\) \* ": "of bools * is &",
+    r"domain=.*\(p % 1 <= 0\)": "p % 1 is not negative",
+    r"domain=.*\(x > 0\) \+ \(p % 1": "of bools + is |, and where x > 0 what comes after & holds",
+    r"domain=.*\(x < 0\)": "where x > 0 the first condition holds",
+    r"\((x|y) != 0\) \+ \(|axes\)\) \+ \(x != x\)": "of bools + is |",
     r"where\(g \* 0.5, g, x <= y\)": "where x < y it is 0 in the end",
-    r"if x.shape < \(\) and|x.shape == \(\) and type\(x\) != ": "broadcast_to gives the same view",
-    r"slice\(places\[ ?-1\], ": "there is one place",
+    r"if x.shape < \(\) and|x.shape == \(\) and type\(x\) (!=|is not) ": (
+        "broadcast_to gives the same view"
+    ),
+    r"if x.shape <= \(\) and": "no shape is less than that of a number",
+    r"slice\(places\[ ?-1\], |slice\(places\[0\], places\[ ?-1\]": "there is one place",
+    r"if len\(vjps\) <= 1:": "without VJPs, nothing asks for these names",
+    r"none= ?2\)": "what is divided is 0, or has no terms that it would go to",
 }
 
 # Rows that use the helpers of ops.py.
