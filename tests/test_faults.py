@@ -541,7 +541,7 @@ MEMORY = """
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads how much memory is used from /proc")
 @pytest.mark.parametrize("step", [2**18, pytest.param(2**14, marks=pytest.mark.soak)])
-@pytest.mark.parametrize("what", ["backward", "step", "save", "load"])
+@pytest.mark.parametrize("what", ["forward", "backward", "step", "save", "load"])
 def test_memory_that_runs_out(tmp_path: Path, what: str, step: int) -> None:
     process = python(MEMORY, what, str(tmp_path / "checkpoint"), str(step))
     output, errors = process.communicate(timeout=500)

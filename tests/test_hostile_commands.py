@@ -212,6 +212,8 @@ REFUSED = [
     ["explain", "functions.py:one", "--shapes=1" + "x1" * 70],
     ["explain", "functions.py:greedy", "--shapes=1"],
     ["explain", "exits.py:one"],
+    ["explain", "--html=\ud800"],
+    ["explain", "--html=\0"],
     ["explain", "syntax.py:one"],
     ["explain", "..:f"],
     ["derive", "functions.py:one", "--shapes=x=100000x100000"],

@@ -182,6 +182,93 @@ def test_contexts_in_generators_end_in_any_order() -> None:
     assert tg.is_grad_enabled()
 
 
+@pytest.mark.parametrize("off", [tg.no_grad(), tg.no_grad, "anomaly"], ids=range(3))
+def test_decorated_generators_and_coroutines(off: Any) -> None:
+    """The mode is that of each step, and not of who takes it."""
+    if off == "anomaly":
+        off = tg.autograd.detect_anomaly()
+
+        def inside() -> bool:
+            return tg.autograd.anomaly.lines.get() is not None
+    else:
+
+        def inside() -> bool:
+            return not tg.is_grad_enabled()
+
+    @off
+    def generator(end: str) -> Iterator[Any]:
+        got = yield inside()
+        try:
+            got = yield (inside(), got)
+        except KeyError as error:
+            got = yield (inside(), error)
+        finally:
+            closed.append(inside())
+        return end
+
+    @off
+    async def coroutine() -> bool:
+        before = inside()
+        await asyncio.sleep(0)
+        return before and inside()
+
+    @off
+    async def both() -> Any:
+        got = yield inside()
+        try:
+            await asyncio.sleep(0)
+            yield (inside(), got)
+        except KeyError as error:
+            yield (inside(), error)
+        finally:
+            closed.append(inside())
+
+    closed: list[bool] = []
+    error = KeyError("from outside")
+    assert generator.__name__ == "generator"
+    steps: Any = generator("end")
+    assert (next(steps), inside(), steps.send(5), inside()) == (True, False, (True, 5), False)
+    with pytest.raises(StopIteration, match="end"):
+        next(steps)
+    steps = generator("end")
+    next(steps), next(steps)
+    assert (steps.throw(error), inside()) == ((True, error), False)
+    steps.close()
+    steps = generator("end")
+    next(steps), next(steps)
+    with pytest.raises(ValueError, match="again"):
+        steps.throw(ValueError("again"))
+    assert not inside()
+
+    async def main() -> None:
+        assert (await asyncio.gather(coroutine(), elsewhere(), coroutine())) == [True, False, True]
+        found: Any = both()
+        assert (await anext(found), inside()) == (True, False)
+        assert (await found.asend(5), inside()) == ((True, 5), False)
+        with pytest.raises(StopAsyncIteration):
+            await anext(found)
+        found = both()
+        await anext(found), await anext(found)
+        assert (await found.athrow(error), inside()) == ((True, error), False)
+        await found.aclose()
+        found = both()
+        await anext(found), await anext(found)
+        await found.aclose()
+        # What is never finished leaves no mode behind.
+        waiting = coroutine()
+        waiting.send(None)
+        assert not inside()
+        waiting.close()
+        assert not inside()
+
+    async def elsewhere() -> bool:
+        await asyncio.sleep(0)
+        return inside()
+
+    asyncio.run(main())
+    assert closed == [True] * 6
+
+
 # Programs and random numbers.
 
 

@@ -12,7 +12,6 @@ else that was computed on the way is freed as soon as nobody holds it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import ContextDecorator
 from contextvars import ContextVar, copy_context
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -22,6 +21,7 @@ from typing import Any, NamedTuple
 from numpy import ndarray
 
 from .atomic import swap
+from .decorator import Decorator
 from .ops import Op, Shape, Value
 
 next_position = count().__next__
@@ -140,7 +140,7 @@ def run_with(modes: dict[ContextVar[bool], bool], function: Callable[..., Any], 
     return context.run(function, *args)
 
 
-class Recording(ContextDecorator):
+class Recording(Decorator):
     """A context or a decorator in which ops are recorded, or not; per thread and asyncio task."""
 
     def __init__(self, mode: bool) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import linecache
 import sys
 from collections.abc import Callable
-from contextlib import ContextDecorator
 from contextvars import ContextVar
 from copy import copy
 from os.path import abspath, dirname
@@ -21,6 +20,7 @@ import numpy as np
 from numpy import ndarray
 
 from .. import functional
+from ..decorator import Decorator
 from ..ops import Op, Value
 from ..tape import Constant, Node, run_with, walk
 from ..tensor import Tensor, wrap
@@ -39,7 +39,7 @@ opening = Lock()
 contexts = 0
 
 
-class detect_anomaly(ContextDecorator):
+class detect_anomaly(Decorator):
     """A context in which the first nan or infinity that an op or its VJP returns is an error.
 
     RuntimeError with the op, a summary of its inputs, and the line of your code that ran it, in the

@@ -112,6 +112,8 @@ def shown(parser: ArgumentParser, options: Namespace) -> int:
             print(f"{options.html}: open it in a browser; the keys ← and → step", file=said)
     except OSError as error:
         parser.error(f"argument --html: {options.html}: {error.strerror}")
+    except ValueError as error:  # a name that no file can have
+        parser.error(f"argument --html: {options.html}: {error}")
     if options.plot is not None:
         try:
             pairs = gradients()
