@@ -802,6 +802,15 @@ def test_a_detached_mask() -> None:
     assert_equal(tg.compile(function)(X), by_tape(function, [X]))
 
 
+def test_a_detached_factor() -> None:
+    def function(x: Any) -> Any:
+        (d,) = tg.grad((x.detach() * x * x).sum(), x, create_graph=True)
+        return (d * d).sum()
+
+    # d is 2 x x̄, of x̄ = x that no gradient flows through.
+    assert_equal(tg.compile(function)(X), (((2 * X * X) ** 2).sum(), (8 * X**3,)))
+
+
 def test_backward_inside_is_compiled_or_refused() -> None:
     def function(x: Any) -> Any:
         (x * x).sum().backward()

@@ -208,6 +208,7 @@ def test_errors_of_making(make: Any, match: str) -> None:
     [
         (lambda g: g[:1], ValueError, r"mine: a VJP returned the shape \(1,\) for .* \(2,\)"),
         (lambda g: g.sum(), ValueError, r"mine: a VJP returned the shape \(\)"),
+        (lambda g: np.ones((3, 2)), ValueError, r"mine: a VJP returned the shape \(3, 2\)"),
         (lambda g: g.reshape(1, 2), ValueError, r"mine: a VJP returned the shape \(1, 2\)"),
         (lambda g: None, TypeError, "mine: the VJP of x must return an array, not .* object"),
         (lambda g: g * 1j, TypeError, "mine: the VJP of x must return an array, not .* complex"),
@@ -225,7 +226,7 @@ def test_errors_of_vjps(vjp: Any, error: type[Exception], match: str) -> None:
     assert x.grad is None
 
 
-@pytest.mark.parametrize("shape", [(1, 2), (2, 2), (3,)])
+@pytest.mark.parametrize("shape", [(1, 2), (2, 2), (3,), (8, 1)])
 def test_a_broadcasting_op_has_its_vjps_checked_too(shape: tuple[int, ...]) -> None:
     wrong = tg.op(
         lambda x, y: x * y, lambda g: np.ones(shape), lambda g, x: g * x, broadcasts=True, name="w"

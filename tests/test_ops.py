@@ -161,6 +161,13 @@ def test_mean_of_nothing(x: Any, axes: Any, expected: Any) -> None:
     assert d.shape == x.shape
 
 
+@pytest.mark.parametrize(("x", "y"), [((0,), (2, 0)), ((1, 0), (3, 0)), ((1,), (0,))])
+def test_nothing_broadcasts(x: Any, y: Any) -> None:
+    a, b = leaf(np.ones(x)), leaf(np.ones(y))
+    for d, t in zip(tg.grad((a + b).sum(), (a, b)), (a, b), strict=True):
+        np.testing.assert_array_equal(value(d), np.zeros(t.shape))
+
+
 def test_sum_of_nothing_is_zero() -> None:
     x = leaf(np.ones((2, 0)))
     assert x.sum(1).tolist() == [0, 0]

@@ -202,6 +202,20 @@ def test_what_lies_before_the_inputs_of_grad_may_be_released() -> None:
     assert tg.grad(two, shared)[0].tolist() == [3]
 
 
+def test_what_does_not_lead_to_the_inputs_of_grad_may_be_released() -> None:
+    x = leaf(3.0)
+    early = x * x
+    late = early * 2
+    late.backward()
+    assert tg.grad(early * late, late)[0].item() == 9
+
+
+def test_gradients_by_nothing_need_no_graph() -> None:
+    y = leaf(3.0) * 2
+    y.backward()
+    assert tg.grad(y, []) == ()
+
+
 def test_interior_gradients() -> None:
     x = leaf([2.0, 3.0])
     y = x * x
@@ -220,6 +234,28 @@ def test_a_root_may_retain_its_gradient() -> None:
     y.retain_grad()
     y.backward()
     assert grads(x, y) == [6, 1]
+
+
+def test_a_name_retains_no_gradient() -> None:
+    x = leaf(3.0)
+    y = (x * x).named("y")
+    y.backward()
+    assert grads(x, y) == [6, None]
+
+
+def test_outputs_of_one_source() -> None:
+    """In whatever order their positions on the tape, and that of the source, are."""
+    x = leaf(3.0)
+    y = x * 2
+    one, two, three = y * 5, y * 7, y * 11
+    assert tg.grad((one, two, three), x)[0].item() == 46
+
+
+def test_a_leaf_among_the_outputs() -> None:
+    x = leaf(3.0)
+    y = x * 5
+    late = leaf(2.0)
+    assert [d.item() for d in tg.grad((y, late), (x, late))] == [5, 1]
 
 
 def test_an_output_inside_another_ones_graph() -> None:

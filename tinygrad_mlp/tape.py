@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar, copy_context
 from heapq import heapify, heappop, heappush
 from itertools import count
+from math import inf
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -311,7 +312,7 @@ def passages(targets: set[Node], outputs: Iterable[Node]) -> set[Node]:
             if source not in seen:
                 seen.add(source)
                 nodes.append(source)
-    oldest = min(map(position, targets), default=0)
+    oldest = min(map(position, targets), default=inf)
     found: set[Node] = set()
     for node in sorted(nodes, key=position):
         if node.edges is None:
@@ -328,7 +329,7 @@ def unbroadcast(g: Value, shape: Shape, op: Op) -> Value:
     extra = g.ndim - len(shape)
     ones = tuple(a for a, n in enumerate(shape, extra) if n == 1)
     summed = tuple(1 if a in ones else n for a, n in enumerate(g.shape))
-    if not op.broadcasts or extra < 0 or summed[extra:] != shape:
+    if not op.broadcasts or summed[extra:] != shape:
         raise ValueError(
             f"{op.name}: a VJP returned the shape {g.shape} for an input of shape {shape}; "
             "a VJP must return its input's shape"
