@@ -215,6 +215,8 @@ REFUSED = [
     ["explain", "--html=\ud800"],
     ["explain", "--html=\0"],
     ["explain", "syntax.py:one"],
+    ["explain", "binary.py:one"],
+    ["explain", "null.py:one"],
     ["explain", "..:f"],
     ["derive", "functions.py:one", "--shapes=x=100000x100000"],
     ["derive", "functions.py:raises", "--shapes=x=3"],

@@ -282,6 +282,11 @@ def test_gradcheck_of_functions_of_several_inputs_and_outputs() -> None:
     assert gradcheck(lambda x: x.sum(), np.ones((0, 3)))
 
 
+def test_gradcheck_of_a_number_that_float64_does_not_hold() -> None:
+    with pytest.raises(ValueError, match="checked in float64: int too large"):
+        gradcheck(lambda x: x, 10**400)
+
+
 def test_gradcheck_of_two_layers() -> None:
     assert gradcheck(two_layer.loss, two_layer.problem(shape=(3, 2, 4, 2), bias="row"))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 from inspect import isfunction
+from itertools import accumulate
 from math import inf, nan
 from operator import index as as_int
 from reprlib import repr as brief
@@ -322,8 +323,8 @@ class Names:
             if split_size < 1:
                 raise ValueError(f"split: a size from 1 is needed, not {split_size}")
             sizes = [min(split_size, n - i) for i in range(0, n, split_size)] or [0]
-        starts = [sum(sizes[:i]) for i in range(len(sizes))]
-        parts = tuple(self.narrow(dim, i, size) for i, size in zip(starts, sizes, strict=True))
+        starts = accumulate(sizes, initial=0)
+        parts = tuple(self.narrow(dim, i, size) for i, size in zip(starts, sizes))
         listed = isinstance(split_size, (list, tuple))
         return shown(parts, "SplitWithSizes0" if listed else "Split0")
 
@@ -331,6 +332,8 @@ class Names:
         """At most so many parts along an axis, of the same size but for the last."""
         if chunks < 1:
             raise ValueError(f"chunk: at least 1 part is needed, not {chunks}")
+        if chunks >= 2**63:
+            raise ValueError("chunk: there cannot be 2**63 parts or more")
         n = size_of("chunk", self.shape, dim)
         return self.split([0] * chunks if n == 0 else -(-n // chunks), dim)
 

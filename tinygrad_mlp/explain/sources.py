@@ -51,6 +51,11 @@ def load(where: str) -> Callable[..., Any]:
             raise UsageError(f"{file} exits when it is run") from error
         except SyntaxError as error:
             raise UsageError(f"{file} is not Python: {error}") from error
+        except ValueError as error:
+            # As of CPython 3.11.4 null bytes are a SyntaxError as well.
+            if path.suffix == ".py" and b"\0" in path.read_bytes():
+                raise UsageError(f"{file} is not Python: {error}") from error
+            raise
     else:
         sys.path.insert(0, "")
         try:

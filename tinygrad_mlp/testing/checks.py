@@ -64,7 +64,12 @@ def gradgradcheck(function: Function, inputs: Any) -> bool:
 
 def arrays_of(inputs: Any) -> list[ndarray]:
     given = inputs if isinstance(inputs, tuple) else (inputs,)
-    return [np.array(x.detach().numpy() if hasattr(x, "detach") else x, np.float64) for x in given]
+    try:
+        return [
+            np.array(x.detach().numpy() if hasattr(x, "detach") else x, np.float64) for x in given
+        ]
+    except OverflowError as error:
+        raise ValueError(f"the inputs are checked in float64: {error}") from error
 
 
 def leaves_of(lib: Any, arrays: Sequence[ndarray], dtype: Any = np.float64) -> list[Any]:
