@@ -320,6 +320,54 @@ def test_gradcheck_of_outputs_that_have_no_gradient() -> None:
         gradcheck(lambda x: x.item(), 1.0)
 
 
+@pytest.mark.parametrize(
+    ("function", "inputs"),
+    [
+        (lambda x: x.log(), 1e-8),
+        (lambda x: x.sqrt(), [0.01, 1e-4]),
+        (lambda x: 1 / x, 1e-5),
+        (lambda x: (1e4 * x).sin(), 0.3),
+        (lambda x: (1000 * x).sigmoid(), [0.001, 0.3]),
+        (lambda x: x.relu(), [1e-5, -1e-5]),
+    ],
+)
+def test_gradcheck_takes_steps_that_are_small_enough(function: Any, inputs: Any) -> None:
+    assert gradcheck(function, inputs)
+    assert gradgradcheck(function, inputs)
+    with pytest.raises(AssertionError):
+        gradcheck(lambda x: function(x.detach()) + 0 * x, inputs)
+
+
+def test_gradcheck_of_a_function_in_float32() -> None:
+    assert gradcheck(lambda x: x.float().sin(), [1.1, 2.0])
+    assert gradgradcheck(lambda x: x.float().sin(), [1.1, 2.0])
+    with pytest.raises(AssertionError, match="the gradient"):
+        gradcheck(lambda x: x.float().detach().sin() + 0 * x.float(), [1.1, 2.0])
+
+
+@pytest.mark.parametrize("index", [1, [2, 0], np.array([0, 2]), tg.tensor([1])])
+def test_gradcheck_with_an_index_among_the_inputs(index: Any) -> None:
+    x = [1.0, 2.0, 3.0]
+    assert gradcheck(lambda i, x: x[i] ** 2, (index, x))
+    assert gradgradcheck(lambda i, x: x[i] ** 2, (index, x))
+    with pytest.raises(AssertionError, match="by input 1"):
+        gradcheck(lambda i, x: x[i] * x[i].detach(), (index, x))
+
+
+def test_gradcheck_with_masks_and_whole_numbers_among_the_inputs() -> None:
+    mask = np.array([True, False])
+    assert gradcheck(lambda x, m: tg.where(m, x, 0.0), ([1.0, 2.0], mask))
+    with pytest.raises(AssertionError, match="by input 0"):
+        gradcheck(lambda x, y: x.detach() * y, (np.array([1, 2]), [1.0, 2.0]))
+
+
+def test_gradients_are_checked_where_recording_is_off() -> None:
+    with tg.no_grad():
+        assert gradcheck(lambda x: x.sin(), [1.0])
+        assert gradgradcheck(lambda x: x.sin(), [1.0])
+        check_op(DOUBLE)
+
+
 # Checks of ops.
 
 
@@ -375,6 +423,65 @@ def test_each_check_of_an_op_can_fail(op: Any, message: str) -> None:
         check_op(op)
 
 
+def writing(x: Any) -> Any:
+    return np.multiply(x, 2, out=x) if x.ndim == 2 else 2 * x
+
+
+def scalar(x: Any) -> int:
+    return 2 if x.shape == () else 1
+
+
+@pytest.mark.parametrize(
+    ("op", "message"),
+    [
+        (tg.op(np.square, lambda g, x: g * 2 * abs(x)), "VJP: .* for "),
+        (tg.op(np.square, lambda g, x: g * x * (3 if x.shape == (1,) else 2)), "VJP: "),
+        (tg.op(np.square, lambda g, x: g * x * (3 if x.ndim == 3 else 2)), "VJP: "),
+        (
+            tg.op(
+                np.multiply,
+                lambda g, y: g * y,
+                lambda g, x, y: g * x * scalar(y) / scalar(x),
+                broadcasts=True,
+            ),
+            "VJP: .* for ",
+        ),
+        (
+            tg.op(lambda x: 2 * x, lambda g: g * (3 if g.dtype == np.float32 else 2)),
+            r"dtypes: the gradient by input 0 is \[3.0\] in float32, but \[2.0\] in float64",
+        ),
+        (
+            tg.op(lambda x: x * (3 if x.dtype == np.float32 else 2), lambda g: g * 2),
+            r"dtypes: the output is \[1.5\] in float32, but \[1.0\] in float64",
+        ),
+        (tg.op(writing, lambda g: g * 2), "writes into its arguments"),
+        (tg.op(np.sin, lambda g, x: g * tg.ops.cos(x), numpy="np.cos(x)"), "formula: "),
+    ],
+)
+def test_mistakes_for_some_inputs_only(op: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_op(op)
+
+
+def test_own_ops_that_are_right_but_not_everywhere() -> None:
+    check_op(tg.op(np.floor, lambda g: g * 0))
+    check_op(tg.op(np.log, lambda g, x: g / x))
+    check_op(tg.op(np.abs, lambda g, x: g * tg.ops.sign(x)))
+
+
+def test_own_ops_with_options() -> None:
+    right = tg.op(lambda x, k, n=1: x * k * n, lambda g, k, n: g * k * n, name="scale")
+    wrong = tg.op(lambda x, k, n=1: x * k * n, lambda g, k: g * k, name="scale")
+    for options in ({"k": 3.0}, {"k": 3.0, "n": 2}, {"n": 1, "k": 0.5}):
+        check_op(functools.partial(right, **options))
+    check_op(right, ([1.0, 2.0], 3.0))
+    check_op(right, ([1.0, 2.0], 3.0, 2))
+    with pytest.raises(AssertionError, match="scale: VJP: .* is 3.0, but .* 6.0"):
+        check_op(functools.partial(wrong, k=3.0, n=2))
+    with pytest.raises(AssertionError, match="scale: VJP: .* is 3.0, but .* 6.0"):
+        check_op(wrong, ([1.0, 2.0], 3.0, 2))
+
+
 @pytest.mark.parametrize("op", ["exp", DOUBLE])
 def test_the_other_forms_of_an_op_are_checked(op: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def doubled(lib: Any, function: Any, arrays: Any) -> Any:
@@ -398,10 +505,8 @@ def test_check_op_of_what_it_cannot_check() -> None:
     check_op(ops.neg, examples=1)
     with pytest.raises(ValueError, match="give the inputs of a plain function"):
         check_op(lambda x: x)
-    with pytest.raises(
-        ValueError, match=r"none of the random inputs \(.*writes into its arguments"
-    ):
-        check_op(tg.op(lambda x: np.multiply(x, 2, out=x), lambda g: 2 * g))
+    with pytest.raises(ValueError, match=r"none of the random inputs \(.*argument: 'k'.* options"):
+        check_op(tg.op(lambda x, k: x * k, lambda g, k: g * k))
     with pytest.raises(ValueError, match="none is in its domain"):
         check_op(tg.op(np.exp, lambda g, out: g * out, domain=lambda x: x > 9))
 

@@ -228,12 +228,19 @@ def by_slopes(name: str, slope: Slope) -> Oracle:
     return Oracle(name, answer)
 
 
-def derivative(f: Callable[[float], Any], start: float = 1 / 32, steps: int = 8) -> tuple[Any, Any]:
+def derivative(
+    f: Callable[[float], Any],
+    start: float = 1 / 32,
+    steps: int = 8,
+    eps: float = float(np.finfo(np.float64).eps),
+    noise: float = 0.0,
+) -> tuple[Any, Any]:
     """f′(0) by central differences at halved steps, extrapolated to step 0, and its error.
 
     This is Richardson's scheme, in Ridders' form. An entry of the table is taken to be as far off
     as it is from those it was made of, and the best one is returned; where steps are too large or
-    rounding too coarse, neighbours differ, and the error says so. ``f`` may return arrays.
+    rounding too coarse, neighbours differ, and the error says so. ``f`` may return arrays; where it
+    computes with another ``eps``, or is off by ``noise`` beyond that, say so.
 
     >>> d, error = derivative(lambda t: (1 + t) ** 3)
     >>> bool(abs(d - 3) <= error < 1e-9)
@@ -246,9 +253,11 @@ def derivative(f: Callable[[float], Any], start: float = 1 / 32, steps: int = 8)
     h = start
     for k in range(steps):
         ends = np.asarray(f(h), np.float64), np.asarray(f(-h), np.float64)
-        size = np.maximum(size, np.maximum(np.abs(ends[0]), np.abs(ends[1])))
+        # A large step may leave the domain, which says nothing of the smaller ones.
+        largest = np.maximum(np.abs(ends[0]), np.abs(ends[1]))
+        size = np.maximum(size, np.where(np.isfinite(largest), largest, 0.0))
         row = [(ends[0] - ends[1]) / (2 * h)]
-        rounding = 4 * np.finfo(np.float64).eps * size / h
+        rounding = 4 * (eps * size + noise) / h
         for m in range(1, min(k, 4) + 1):
             row.append(row[-1] + (row[-1] - rows[-1][m - 1]) / (4**m - 1))
             error = np.maximum(np.abs(row[m] - row[m - 1]), np.abs(row[m] - rows[-1][m - 1]))
