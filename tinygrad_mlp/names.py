@@ -330,6 +330,7 @@ class Names:
 
     def chunk(self: Any, chunks: builtins.int, dim: builtins.int = 0) -> Any:
         """At most so many parts along an axis, of the same size but for the last."""
+        chunks = as_int(chunks)
         if chunks < 1:
             raise ValueError(f"chunk: at least 1 part is needed, not {chunks}")
         if chunks >= 2**63:
