@@ -5,6 +5,8 @@ factors in another. Where sums and products are exact in floating point, as thos
 numbers are, results must be equal bit for bit; elsewhere each test states what rounding allows.
 """
 
+import copy
+import pickle
 import sys
 import threading
 import tracemalloc
@@ -601,6 +603,36 @@ def test_with_reuse_results_come_in_the_same_arrays() -> None:
     assert not np.shares_memory(fresh(X), fresh(X))
 
 
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda r: np.lib.stride_tricks.as_strided(r[5:], shape=(6,), strides=(-r.itemsize,)),
+        lambda r: np.lib.stride_tricks.sliding_window_view(r, 6)[0, ::-1],
+        lambda r: np.frombuffer(r)[::-1],
+        lambda r: np.asarray(memoryview(r))[::-1],
+    ],
+)
+def test_with_reuse_an_argument_may_be_any_view_of_a_result(view: Callable[..., Any]) -> None:
+    step = tg.compile(lambda x: x * 2 + x.sum() + x, gradients=False, reuse=True)
+    given = view(step(np.arange(6.0)))
+    expected = given * 3 + given.sum()
+    assert step(given).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, copy.copy, lambda x: pickle.loads(pickle.dumps(x))]
+)
+@pytest.mark.parametrize("reuse", [False, True])
+def test_a_copy_of_a_step_gives_the_same(copied: Callable[..., Any], reuse: bool) -> None:
+    """Copies of its buffers would not: some of them are views of others."""
+    arrays = [np.array(t.detach()) for t in problem()]
+    step = tg.compile(loss, reuse=reuse)
+    step(*arrays)
+    other = copied(step)
+    arrays = [a + 1 for a in arrays]
+    assert_equal(other(*arrays), step(*arrays))
+
+
 @pytest.mark.usefixtures("sizes")
 @pytest.mark.parametrize(
     "function",
@@ -732,6 +764,8 @@ INNER = tg.compile(lambda x: x * 2, gradients=False)
         (lambda x: (x * np.asarray(x.detach())).sum(), RuntimeError, "NumPy"),
         (lambda x: (x * tg.rand(2, 3, dtype="float64")).sum(), RuntimeError, "compile"),
         (lambda x: (x * tg.randn(2, 3, dtype="float64")).sum(), RuntimeError, "compile"),
+        (lambda x: (x * (x * 2).normal_()).sum(), RuntimeError, "normal_: a compiled program"),
+        (lambda x: (x * tg.zeros(3).uniform_()).sum(), RuntimeError, "uniform_: a compiled"),
         (without_grad, RuntimeError, "no_grad: while a function is compiled"),
         (lambda x: (x * OUTSIDE).sum(), RuntimeError, "not one of its arguments"),
         (changes, RuntimeError, "in place"),
@@ -760,6 +794,66 @@ def test_what_cannot_be_compiled(function: Any, error: Any, says: str) -> None:
 def test_an_argument_of_whole_numbers_cannot_be_changed_in_place_either() -> None:
     with pytest.raises(RuntimeError, match="changes an argument in place"):
         tg.compile(changes, gradients=False)(np.arange(3))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c, x: c.mul_(0.5).add_(x.sum(0)),
+        lambda c, x: c.__setitem__(0, x[0, 0]),
+        lambda c, x: c.add_(1),
+        lambda c, x: c[1:].add_(x[0, 1:]),
+        lambda c, x: c.add_(x.sum(0)) * x.sum().item(),  # and then something that is refused
+    ],
+)
+@pytest.mark.parametrize("returned", [False, True])
+def test_what_a_function_did_not_make_cannot_be_changed_in_place(
+    change: Callable[..., Any], returned: bool
+) -> None:
+    """A program would change it once, when it is traced."""
+    c = tg.tensor([1.0, 2.0, 3.0], dtype="float64")
+
+    def function(x: Any) -> Any:
+        change(c, x)
+        return c if returned else (c * x).sum()
+
+    step = tg.compile(function, gradients=False)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="in place|item: "):
+            step(X)
+        assert (c.tolist(), c.requires_grad) == ([1.0, 2.0, 3.0], False)
+
+
+def test_what_a_function_made_can_be_changed_in_place() -> None:
+    def function(x: Any) -> Any:
+        h = x * 2
+        c = tg.zeros(3, dtype="float64")
+
+        def again(n: int) -> None:  # a cycle, which outlives the call
+            h.mul_(2)
+            if n:
+                again(n - 1)
+
+        again(2)
+        h.T[0] = x[0, :2]
+        c += x[0]
+        c[1] = 5
+        return h, c, h.detach_()
+
+    step = tg.compile(function, gradients=False)
+    for x in (X, Y):
+        assert_equal(step(x), plain(function(tg.tensor(x))))
+
+
+def test_detach_in_place() -> None:
+    def function(x: Any) -> Any:
+        h = x * 2
+        h.detach_()
+        return (h * x).sum()
+
+    step = tg.compile(function)
+    for x in (X, Y):
+        assert_equal(step(x), by_tape(function, [x]))
 
 
 def test_wrong_arguments() -> None:
@@ -875,7 +969,13 @@ def test_long_and_wide_programs_compile() -> None:
     def wide(x: Any) -> Any:
         return sum((x * float(k)).sin().sum() for k in range(2, 500))
 
-    for function in (long, wide):
+    def views(x: Any) -> Any:
+        x = x * 2
+        for _ in range(1500):
+            x = x[..., ::-1]
+        return x.sum(0) * 2
+
+    for function in (long, wide, views):
         x = X[0].copy()
         assert_equal(tg.compile(function)(x), by_tape(function, [x]), 1e-9)
 
@@ -892,6 +992,29 @@ def test_source_is_a_program_to_read() -> None:
     assert any(line.startswith("# the value: v7; ∂/∂x: v16; ∂/∂y: v8;") for line in lines)
     # y - (h w2 + b2) and its like are made in place: no array is made for them but the first.
     assert sum("= np." in line for line in lines) < 10
+
+
+def test_names_in_the_source_are_of_one_thing() -> None:
+    step = tg.compile(lambda v1, v2: (v1 * v2 + v1).sum(), gradients=False)
+    step(X, Y)
+    assert "v1 = x0 ⊙ x1" in step.source
+    long = np.ones((300, 300))
+    blocks = tg.compile(lambda range: ((range + 1) * 2).sin(), gradients=False)
+    assert_equal(blocks(long), np.sin(4 * long))
+
+
+def test_source_has_ops_of_ones_own() -> None:
+    scaled = tg.op(
+        lambda a, b, k: a * b * k[0][0],
+        lambda g, b, k: g * b * k[0][0],
+        lambda g, a, k: g * a * k[0][0],
+        name="scaled",
+        formula="a b\n k",
+    )
+    step = tg.compile(lambda x, y: scaled(x * 2, y, np.array([[3, 1], [1, 1]])), gradients=False)
+    assert_equal(step(X, Y), 6 * X * Y)
+    assert "v2 = v1 y array([[3, 1], [1, 1]]), 2×3" in step.source
+    assert ": scaled\n" in step.source
 
 
 def test_source_says_what_options_and_constants_are() -> None:

@@ -167,6 +167,38 @@ def test_groups_and_parameters_of_all_kinds(kind: Any) -> None:
     assert "new w: " in step.source
 
 
+def test_a_parameter_may_be_frozen_for_some_steps() -> None:
+    """And change in between: what it was when it was frozen before is not in the program."""
+
+    def trained(compiled: bool) -> list[Any]:
+        w = tg.tensor([1.0, 2.0], requires_grad=True)
+        v = tg.tensor([4.0, 1.0], requires_grad=True)
+        a = optim.SGD([w, v], lr=0.25)
+        step = tg.compile(lambda: (w * v).sum(), optimizer=a)
+        found = []
+        for k in range(6):
+            v.requires_grad_(k % 2 == 1)
+            found.append(step() if compiled else uncompiled(step.function, a))
+        if compiled:
+            assert len(step.programs) == 2
+        return [found, w.tolist(), v.tolist()]
+
+    assert trained(True) == trained(False)
+
+
+def test_what_stays_cannot_be_changed_in_place() -> None:
+    w, mean = tg.tensor([1.0, 2.0], requires_grad=True), tg.zeros(2)
+
+    def function(x: tg.Tensor) -> tg.Tensor:
+        mean.mul_(0.5).add_(x)
+        return (w * mean).sum()
+
+    step = tg.compile(function, optimizer=optim.SGD([w], lr=0.25))
+    with pytest.raises(RuntimeError, match="in place that it did not make"):
+        step(np.ones(2, np.float32))
+    assert (w.tolist(), mean.tolist()) == ([1.0, 2.0], [0.0, 0.0])
+
+
 def test_new_parameters_and_new_shapes_are_traced_anew() -> None:
     w = tg.tensor([1.0], requires_grad=True)
     v = tg.tensor([1.0], requires_grad=True)

@@ -268,3 +268,23 @@ def test_a_network_learns(name: str) -> None:
         optimiser.step()
     assert net(x).argmax(dim=1).tolist() == y.tolist()
     assert nn.CrossEntropyLoss()(net(x), y).item() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [(optim.SGD, {"momentum": 0.5}), (optim.Adam, {"amsgrad": True})]
+)
+def test_a_step_that_fails_leaves_a_state_that_the_one_before_did_not_change(
+    kind: Any, options: Any
+) -> None:
+    w, v = tg.tensor([1.0, 2.0], requires_grad=True), tg.tensor([1.0], requires_grad=True)
+    optimiser = kind([{"params": [w]}, {"params": [v]}], lr=0.25, **options)
+    for gradient in (tg.ones(2), tg.ones(2), None):
+        w.grad, v.grad = gradient, tg.ones(1)
+        optimiser.step()
+    w.grad = tg.ones(2)
+    optimiser.param_groups[1]["lr"] = "none"
+    before = {k: np.copy(kept) for k, kept in optimiser.state[w].items()}
+    with pytest.raises(TypeError):
+        optimiser.step()
+    for k, kept in optimiser.state[w].items():
+        np.testing.assert_array_equal(kept, before[k])

@@ -6,6 +6,7 @@ given, its step. The graph of all that is what ``program`` makes a program of.
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable
 from keyword import iskeyword
@@ -17,7 +18,7 @@ from numpy import ndarray
 from .arguments import as_array
 from .atomic import Change, carry_out
 from .functional import grad, gradients_of
-from .in_place import Values, changed, rewrite
+from .in_place import Before, Values, changed, rewrite, undo, watched
 from .ops import Op
 from .program import Program, values_of
 from .tape import Node, is_tracing, leaf, record, recording, run_with
@@ -51,8 +52,8 @@ def compile(
     Python does meanwhile is fixed: the way its branches went, how often its loops ran, the numbers
     and Tensors it took from elsewhere, but for the optimiser's parameters and options. So a
     function that asks for a value that depends on an argument (in an ``if``, by ``item()``, as an
-    index), draws random numbers, or changes an argument in place cannot be compiled, and raises
-    RuntimeError that says what to do.
+    index), draws random numbers, or changes in place an argument or a Tensor that it did not make
+    cannot be compiled, and raises RuntimeError that says what to do.
 
     The results are arrays of their own; with ``reuse`` the next call overwrites them, which saves
     making them anew. Calls from several threads are safe, each working in its own buffers; with
@@ -93,7 +94,7 @@ class Compiled:
         self.function = function
         self.gradients = gradients
         self.reuse = reuse
-        self.programs: dict[Any, Program] = {}
+        self.programs: dict[Any, Any] = {}
         self.latest: Program | None = None
 
     @property
@@ -102,6 +103,10 @@ class Compiled:
         if self.latest is None:
             raise RuntimeError("source: there is none yet; call the function once with arguments")
         return self.latest.source
+
+    def __reduce__(self) -> Any:
+        # The programs stay behind: a copy of their buffers would not have views of one another.
+        return Compiled, (self.function, self.gradients, self.reuse)
 
     def __call__(self, *args: Any) -> Any:
         program = self.latest
@@ -113,7 +118,7 @@ class Compiled:
     def made(self, arrays: list[ndarray]) -> Program:
         """The program for arguments like these, from a trace if there is none yet."""
         signature = tuple((a.shape, a.dtype) for a in arrays)
-        program = self.programs.get(signature)
+        program: Program | None = self.programs.get(signature)
         if program is None:
             nodes, results, form = run_with(TRACING, trace, self.function, arrays, self.gradients)
             names = argument_names(self.function, len(arrays))
@@ -145,7 +150,7 @@ def argument_names(function: Callable[..., Any], n: int) -> list[str]:
 
 def usable(names: list[str]) -> bool:
     """Whether these cannot be mistaken for names that a program uses itself."""
-    own = re.compile(r"np|i|buffers|(buffer|const|view|out|rows)\d+")
+    own = re.compile(r"np|i|range|buffers|(buffer|const|view|out|rows|v)\d+")
     return not any(own.fullmatch(x) or iskeyword(x) for x in names)
 
 
@@ -162,8 +167,7 @@ def trace(
     """The nodes of the arguments, what the program is to return, and in which form."""
     arguments = [argument(a) for a in arrays]
     nodes = nodes_of(arguments)
-    result = function(*arguments)
-    require_unchanged(arguments, nodes)
+    result = result_of(function, arguments, arguments)
     results = list(result) if isinstance(result, (tuple, list)) else [result]
     for r in results:
         if not isinstance(r, Tensor):
@@ -193,9 +197,47 @@ def nodes_of(tensors: list[Tensor]) -> list[Node]:
     return [x._node for x in tensors if x._node is not None]
 
 
-def require_unchanged(tensors: list[Tensor], nodes: list[Node]) -> None:
-    if nodes_of(tensors) != nodes:
-        raise RuntimeError("compile: the function changes an argument in place")
+def result_of(function: Callable[..., Any], arguments: list[Tensor], fixed: list[Tensor]) -> Any:
+    """What a function returns while it is traced.
+
+    RuntimeError if it changes one of the fixed Tensors, or another that there is after it has
+    ended: a program makes new arrays, and would leave that one as it is.
+    """
+    nodes = nodes_of(fixed)
+    seen: list[Before] = []
+    watched.set(seen)
+    try:
+        # Tensors of our own, so that those which only the function had are gone.
+        result = bare(function(*arguments))
+        if nodes_of(fixed) != nodes:
+            raise RuntimeError("compile: the function changes an argument in place")
+        if any_left(seen):
+            raise RuntimeError(
+                "compile: the function changes a Tensor in place that it did not make, or that it "
+                "keeps; take that as an argument, and return what it shall become"
+            )
+    except BaseException:
+        undo(seen)
+        raise
+    return result
+
+
+def bare(result: Any) -> Any:
+    if isinstance(result, (tuple, list)):
+        return tuple(map(bare, result))
+    return wrap(result._array, result._node) if isinstance(result, Tensor) else result
+
+
+def any_left(seen: list[Before]) -> bool:
+    """Whether one of these Tensors is in use, which one that is in a cycle only seems to be."""
+
+    def left() -> bool:
+        return any(known() is not None for known, *_ in seen)
+
+    if not left():
+        return False
+    gc.collect()
+    return left()
 
 
 # A training step.
@@ -220,6 +262,14 @@ class Result(NamedTuple):
     counts: bool  # whether the number of the step is kept too
 
 
+class Traced(NamedTuple):
+    """A program for a step, what its results are, and the arrays of frozen parameters in it."""
+
+    program: Program
+    results: list[Result]
+    frozen: list[ndarray]
+
+
 class TrainingStep(Compiled):
     """A compiled function, its gradients and the step of an optimiser; ``compile`` makes one."""
 
@@ -230,7 +280,9 @@ class TrainingStep(Compiled):
         super().__init__(function, True, False)
         self.optimizer = optimizer
         self.rule = rule_of(optimizer)
-        self.changes: dict[Any, list[Result]] = {}
+
+    def __reduce__(self) -> Any:
+        return TrainingStep, (self.function, self.optimizer)
 
     def __call__(self, *args: Any) -> Any:
         return self.taken(given(args))
@@ -245,6 +297,7 @@ class TrainingStep(Compiled):
         parameters: list[Parameter] = []
         inputs = list(arrays)
         options = []
+        frozen: list[ndarray] = []
         for group in self.optimizer.param_groups:
             options.append(repr([v for k, v in group.items() if k not in ("params", *RATES)]))
             rate = rates.setdefault(float(group["lr"]), len(rates))
@@ -255,22 +308,25 @@ class TrainingStep(Compiled):
                     kept = {k: v for k, v in have.items() if isinstance(v, ndarray)}
                     parameters.append(Parameter(p, p._array, group, kept, rate, step))
                     inputs += [parameters[-1].array, *kept.values()]
+                else:
+                    frozen.append(p._array)
         inputs += [np.array(float(n)) for n in (*rates, *steps)]
         signature = (
             tuple([(a.shape, a.dtype) for a in inputs]),
             tuple([(id(p.tensor), *p.kept, p.rate, p.step) for p in parameters]),
             tuple(options),
         )
-        program = self.programs.get(signature)
-        if program is None:
-            traced = self.traced
-            program = run_with(TRACING, traced, arrays, inputs, parameters, len(rates), signature)
-        self.latest = program
-        value, *results = program(inputs)
+        traced = self.programs.get(signature)
+        if traced is None or list(map(id, traced.frozen)) != list(map(id, frozen)):
+            trace = self.traced
+            traced = run_with(TRACING, trace, arrays, inputs, parameters, len(rates), frozen)
+            self.programs[signature] = traced
+        self.latest = traced.program
+        value, *results = traced.program(inputs)
         found = iter(results)
         values: Values = {}
         after = dict(state)
-        for result in self.changes[signature]:
+        for result in traced.results:
             p, array = parameters[result.place].tensor, parameters[result.place].array
             rewrite(p, np.asarray(next(found)), values, array)
             # What such a step does not use, momentum that was turned off say, stays.
@@ -288,8 +344,8 @@ class TrainingStep(Compiled):
         inputs: list[ndarray],
         parameters: list[Parameter],
         rates: int,
-        signature: Any,
-    ) -> Program:
+        frozen: list[ndarray],
+    ) -> Traced:
         """The program for such a step."""
         arguments = [argument(a) for a in arrays]
         kept = [{k: argument(v) for k, v in p.kept.items()} for p in parameters]
@@ -297,9 +353,7 @@ class TrainingStep(Compiled):
         mine = [p.tensor for p in parameters]
         given_names = [p.name or "" for p in mine]
         labels = [n if n.isidentifier() else f"p{i}" for i, n in enumerate(given_names)]
-        nodes = nodes_of([*arguments, *mine])
-        value = self.function(*arguments)
-        require_unchanged([*arguments, *mine], nodes)
+        value = result_of(self.function, arguments, [*arguments, *mine])
         if not isinstance(value, Tensor):
             raise TypeError(
                 f"compile: the function must return a Tensor, not {type(value).__name__}"
@@ -336,9 +390,7 @@ class TrainingStep(Compiled):
         lines, outputs = values_of(nodes_of([*order, *numbers]), results, inputs, names)
         form = "(" + "{}, " * len(results) + ")"
         program = Program(names, inputs, lines, outputs, form, False, titles)
-        self.changes[signature] = changes
-        self.programs[signature] = program
-        return program
+        return Traced(program, changes, frozen)
 
 
 RATES = "lr", "initial_lr"

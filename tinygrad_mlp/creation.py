@@ -10,8 +10,7 @@ from numpy.typing import DTypeLike
 from .arguments import FLOAT, as_dtype, as_shape
 from .devices import require_cpu
 from .missing import says_what_it_takes
-from .random import Generator, _multiply_add, default_generator
-from .tape import is_tracing
+from .random import Generator, _multiply_add, source
 from .tensor import Number, Tensor, wrap
 
 
@@ -352,13 +351,3 @@ def finished(made: Tensor, requires_grad: bool, device: Any, name: str | None = 
     if requires_grad:
         made.requires_grad_()
     return made if name is None else made.named(name)
-
-
-def source(caller: str, generator: Generator | None) -> Generator:
-    """Where the random numbers come from."""
-    if is_tracing.get():
-        raise RuntimeError(
-            f"{caller}: a compiled program would use the same numbers in every call; "
-            "draw them outside, and pass them as an argument"
-        )
-    return default_generator if generator is None else generator

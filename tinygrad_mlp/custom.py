@@ -88,6 +88,7 @@ def op(
         numpy=numpy,
     )
     made.forward = guarded(forward, f"{name}: the forward")
+    made.forward.__name__ = name
     made.vjps = tuple(guarded(vjp, f"{name}: the VJP of {x}") for vjp, x in zip(vjps, inputs))
 
     def function(*args: Any, **options: Any) -> Tensor:

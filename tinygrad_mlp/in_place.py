@@ -25,7 +25,8 @@ tensor([1., 1.])
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import ref
@@ -47,6 +48,10 @@ RANK = {"b": 0, "i": 1, "u": 1, "f": 2}
 
 # Arrays that Tensors have, and are to have instead.
 Values = dict["Tensor", tuple[ndarray, ndarray]]
+
+# Tensors that were changed while a function was traced, and what each was before that.
+Before = tuple["ref[Tensor]", ndarray, "Node | None"]
+watched: ContextVar[list[Before] | None] = ContextVar("watched", default=None)
 
 
 def in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor]:
@@ -290,7 +295,17 @@ def rewrite(x: Tensor, array: ndarray, values: Values, old: ndarray | None = Non
 
 def settle(x: Tensor, values: Values, changes: Sequence[Change] = ()) -> Tensor:
     """x, after Tensors were given these values and what else is to change was: all or nothing."""
+    seen = watched.get()
+    if seen is not None:
+        seen += [(ref(t), t._array, t._node) for t in values]
     return x if carry_out([*changed(values), *changes]) else interfered()
+
+
+def undo(seen: Iterable[Before]) -> None:
+    """Give the Tensors that there are still what they were before."""
+    for known, array, node in [*seen][::-1]:
+        if (t := known()) is not None:
+            assign([(t, "_array", array), (t, "_node", node)])
 
 
 def changed(values: Values) -> list[Change]:

@@ -20,7 +20,7 @@ from .arguments import as_axes, as_axis, as_shape, size_of
 from .devices import CPU, require_cpu
 from .grad_fn import shown, shown_as
 from .missing import say_what_they_take
-from .random import default_generator
+from .random import source
 
 
 class Sorted(NamedTuple):
@@ -410,13 +410,13 @@ class Names:
 
     def uniform_(self: Any, low: float = 0, high: float = 1, *, generator: Any = None) -> Any:
         """Become uniform random numbers from ``low`` to ``high``."""
-        source = default_generator if generator is None else generator
-        return self.copy_(source.uniform_between(low, high, self.shape, self.dtype))
+        found = source("uniform_", generator).uniform_between(low, high, self.shape, self.dtype)
+        return self.copy_(found)
 
     def normal_(self: Any, mean: float = 0, std: float = 1, *, generator: Any = None) -> Any:
         """Become normal random numbers of this mean and standard deviation."""
-        source = default_generator if generator is None else generator
-        return self.copy_(source.normal_around(mean, std, self.shape, self.dtype))
+        found = source("normal_", generator).normal_around(mean, std, self.shape, self.dtype)
+        return self.copy_(found)
 
     # Order.
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import ops
-from .ops import Op, Shape, parameters
+from .ops import Op, Shape
 from .tape import Constant, Node, position
 from .tensor import Tensor
 
@@ -550,9 +550,10 @@ class Writer:
         ]
         if v.op.variadic:
             inputs = [", ".join(inputs)]
-        stands = dict(zip(parameters(v.op.forward), [*inputs, *options]))
+        stands = dict(zip(v.op.parameters, [*inputs, *options]))
         text = v.op.formula.translate(SUPERSCRIPTS)
-        return re.sub(r"\w+", lambda word: stands.get(word[0], word[0]), text)
+        text = re.sub(r"\w+", lambda word: stands.get(word[0], word[0]), text)
+        return " ".join(text.split())  # a formula of somebody's own may have several lines
 
     def blocks(self, v: Value) -> list[str]:
         """A loop that computes the parts of a value some rows at a time."""
@@ -724,7 +725,9 @@ def is_view(v: Value) -> bool:
 
 def is_broadcast(v: Value) -> bool:
     """Whether entries of this view may share memory."""
-    return is_view(v) and (v.op is ops.expand or is_broadcast(v.inputs[0]))
+    while is_view(v) and v.op is not ops.expand:
+        v = v.inputs[0]
+    return is_view(v)
 
 
 def writes_out(v: Value) -> bool:
@@ -749,6 +752,15 @@ def elementwise(v: Value) -> bool:
 
 def size(v: Value) -> int:
     return prod(v.shape) * v.dtype.itemsize
+
+
+def is_within(array: Any, owners: set[int]) -> bool:
+    """Whether an array is one of these or a view of one, by a memoryview or the like too."""
+    while array is not None:
+        if id(array) in owners:
+            return True
+        array = array.obj if isinstance(array, memoryview) else getattr(array, "base", None)
+    return False
 
 
 class Program:
@@ -809,10 +821,7 @@ class Program:
                 self.owners.update(map(id, buffers))
         if self.owners:
             # A result of an earlier call would be written over while it is read.
-            arrays = [
-                a.copy() if id(a if a.base is None else a.base) in self.owners else a
-                for a in arrays
-            ]
+            arrays = [a.copy() if is_within(a, self.owners) else a for a in arrays]
         result = self.run(buffers, *arrays)
         self.idle.append(buffers)
         return result

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .atomic import swap
+from .tape import is_tracing
 
 __all__ = ["Generator", "default_generator", "manual_seed"]
 
@@ -444,3 +445,13 @@ def _sin_cos32(x: Array) -> tuple[Array, Array]:
     swap = octant & 2 != 0
     sin, cos = np.where(swap, cos, sin), np.where(swap, sin, cos)
     return np.where(octant & 4, -sin, sin), np.where(octant + 2 & 4, -cos, cos)
+
+
+def source(caller: str, generator: Generator | None) -> Generator:
+    """Where the random numbers come from."""
+    if is_tracing.get():
+        raise RuntimeError(
+            f"{caller}: a compiled program would use the same numbers in every call; "
+            "draw them outside, and pass them as an argument"
+        )
+    return default_generator if generator is None else generator

@@ -146,7 +146,10 @@ class Optimizer:
                 if (grad := p.grad) is not None:
                     old, array = values.get(p, (p._array, p._array))
                     kept = state[p] = dict(before.get(p, {}))
-                    new = self.updated(group, array, grad._array, kept, spare.get(p, {}))
+                    # What the latest step did not change is in both.
+                    old_ones = spare.get(p, {}).items()
+                    free = {k: v for k, v in old_ones if v is not kept.get(k)}
+                    new = self.updated(group, array, grad._array, kept, free)
                     rewrite(p, new, values, old)
         kept_too = [Change(self, "state", before, state), Change(self, "_spare", None, before)]
         # If another thread was faster, once more.
