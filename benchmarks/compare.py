@@ -30,6 +30,12 @@ parser.add_argument("--memory-of", help=argparse.SUPPRESS)
 options = parser.parse_args()
 if options.update and (options.shape or options.only):
     parser.error("--update writes all of it: without --shape and --only")
+if not 0 <= options.seconds < float("inf"):
+    parser.error("--seconds is a number from 0")
+if options.threads is not None and options.threads < 1:
+    parser.error("--threads is a number from 1")
+if min(options.shape or [1]) < 1:
+    parser.error("--shape is four numbers from 1")
 
 cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 threads = options.threads or len(cores) or os.cpu_count() or 1
@@ -527,11 +533,23 @@ def update(results: dict[str, Any]) -> None:
     README.write_text(f"{before}{MARKERS[0]}\n{table(results)}\n{MARKERS[1]}{after}")
 
 
+def require_what_is_asked_for() -> None:
+    """End here, and not after all has been timed, where an option cannot be met."""
+    unknown = [name for name in options.only or () if name not in CONTENDERS]
+    if unknown:
+        parser.error(f"--only: no {', '.join(unknown)}; there are {', '.join(CONTENDERS)}")
+    if options.plot:
+        try:
+            import_module("matplotlib")
+        except ImportError:
+            sys.exit("--plot needs matplotlib: pip install 'tinygrad-mlp[plot]'")
+        if not Path(options.plot).parent.is_dir():
+            parser.error(f"--plot: there is no folder {Path(options.plot).parent}")
+
+
 def plot(results: dict[str, Any], path: str) -> None:
-    try:
-        import matplotlib
-    except ImportError:
-        sys.exit("--plot needs matplotlib: pip install 'tinygrad-mlp[plot]'")
+    import matplotlib
+
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
@@ -556,6 +574,7 @@ def main() -> None:
     if options.memory_of:
         print(json.dumps(memory_of(options.memory_of)))
         return
+    require_what_is_asked_for()
     results = everything()
     print(json.dumps(results, indent=1, ensure_ascii=False) if options.json else table(results))
     if options.plot:

@@ -58,6 +58,26 @@ def test_a_contender_with_another_answer_is_not_timed() -> None:
     assert "tape gives another answer than the closed form" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--only", "pytorch"), "no pytorch; there are closed form, tape, compiled, PyTorch"),
+        (("--threads", "0"), "--threads is a number from 1"),
+        (("--seconds", "nan"), "--seconds is a number from 0"),
+        (("--shape", "7", "0", "5", "2"), "--shape is four numbers from 1"),
+        (("--plot", "nowhere/times.png"), "there is no folder nowhere"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_is_timed(
+    more: tuple[str, ...], says: str
+) -> None:
+    done = run(*SHORT, *OURS, *more)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "..." not in done.stderr.splitlines()[0]
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("more", [("--only", "tape"), SHORT])
 def test_update_is_of_everything_or_refused(more: tuple[str, ...]) -> None:
     before = RESULTS.read_bytes()

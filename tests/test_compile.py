@@ -473,6 +473,11 @@ def test_whole_numbers_and_masks_as_arguments() -> None:
             found = step(X, n, m)
             assert found[1][1:] == (None, None)
             assert_equal(found, by_tape(function, [X, n, m]))
+    bounded = lambda x: (x.clamp(-1, 3), x.clamp(max=300), x.clamp(2, 2**40))  # noqa: E731
+    assert_equal(
+        tg.compile(bounded, gradients=False)(np.array([0, 200, 2], "uint8")),
+        plain(bounded(tg.tensor(np.array([0, 200, 2], "uint8")))),
+    )
     for dtype in ("uint8", "int8", "int64"):
         x = np.array([3, 1, 2], dtype)
         step = tg.compile(lambda x: (-x, x * 3, x.sum(), x - 1, (x > 1).sum()), gradients=False)
@@ -766,6 +771,11 @@ INNER = tg.compile(lambda x: x * 2, gradients=False)
         (lambda x: (x * tg.randn(2, 3, dtype="float64")).sum(), RuntimeError, "compile"),
         (lambda x: (x * (x * 2).normal_()).sum(), RuntimeError, "normal_: a compiled program"),
         (lambda x: (x * tg.zeros(3).uniform_()).sum(), RuntimeError, "uniform_: a compiled"),
+        (
+            lambda x: tg.nn.functional.cross_entropy(x, x.sum(1).long()),
+            RuntimeError,
+            "cross_entropy: class indices .* pass probabilities instead",
+        ),
         (without_grad, RuntimeError, "no_grad: while a function is compiled"),
         (lambda x: (x * OUTSIDE).sum(), RuntimeError, "not one of its arguments"),
         (changes, RuntimeError, "in place"),
@@ -975,8 +985,8 @@ def test_long_and_wide_programs_compile() -> None:
             x = x[..., ::-1]
         return x.sum(0) * 2
 
-    for function in (long, wide, views):
-        x = X[0].copy()
+    for function, x in ((long, X[0]), (wide, X[0]), (lambda x: views(x).sum(), X)):
+        x = x.copy()
         assert_equal(tg.compile(function)(x), by_tape(function, [x]), 1e-9)
 
 

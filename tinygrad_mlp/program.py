@@ -636,6 +636,8 @@ class Writer:
             x, lines = ins[0], []
             for name, bound, none in bounds:
                 if bound is not None and bound != none:
+                    if v.dtype.kind in "iu":  # a bound beyond all whole numbers of the dtype
+                        bound = min(max(bound, np.iinfo(v.dtype).min), np.iinfo(v.dtype).max)
                     lines.append(f"np.{name}({x}, {self.number(bound, v.dtype)}{into})")
                     x = lines[-1] if out is None else out
             return (lines if out else lines[-1:]) or [f"np.positive({x}{into})"]

@@ -16,7 +16,8 @@ from .. import ops
 from ..absent import absent
 from ..functions import function
 from ..grad_fn import shown, shown_as
-from ..tensor import Tensor, apply, known, permute, wrap
+from ..tape import is_tracing
+from ..tensor import Tensor, apply, permute, wrap
 
 __all__ = [
     "binary_cross_entropy_with_logits",
@@ -208,7 +209,13 @@ def cross_entropy(
         if reduction == "sum":
             return -terms.sum()
         return shown(terms.sum() / -(input.numel() / (classes or np.nan)), "Div1")
-    picked, counts = at_classes(known(target, "cross_entropy"), input.shape, axis, ignore_index)
+    if is_tracing.get() and target._node is not None:
+        raise RuntimeError(
+            "cross_entropy: class indices that are an argument of the function cannot be checked "
+            "in a compiled program; pass probabilities instead, floats that are 1 at the class, "
+            "such as np.eye(classes)[indices]"
+        )
+    picked, counts = at_classes(target._array, input.shape, axis, ignore_index)
     shares = None if weight is None else weight._array
     total = np.sum(picked if shares is None else picked * shares, dtype=input.dtype)
     chosen = apply(ops.where, (logp, wrap(np.zeros((), logp.dtype)), wrap(picked)))
