@@ -915,6 +915,16 @@ def test_a_detached_factor() -> None:
     assert_equal(tg.compile(function)(X), (((2 * X * X) ** 2).sum(), (8 * X**3,)))
 
 
+def test_a_detached_value_has_no_gradient_and_the_others_have_theirs() -> None:
+    def function(x: Any) -> Any:
+        still = x.detach()
+        none, d = tg.grad((still * x).sum(), (still, x), allow_unused=True)
+        assert none is None
+        return d.sum()
+
+    assert_equal(tg.compile(function, gradients=False)(X), X.sum())
+
+
 def test_backward_inside_is_compiled_or_refused() -> None:
     def function(x: Any) -> Any:
         (x * x).sum().backward()

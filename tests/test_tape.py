@@ -77,6 +77,12 @@ def test_any_graph_of_products_and_sums(steps: list[tuple[int, int]]) -> None:
     np.testing.assert_allclose([nodes[-1].item(), grads(x)[0]], slopes[-1], rtol=1e-14)
 
 
+def test_axes_in_front_are_summed_over() -> None:
+    x, y = leaf(np.ones(4)), leaf(np.ones((2, 3, 4)))
+    (x * y).sum().backward()
+    assert grads(x) == [[6] * 4]
+
+
 def test_diamonds_on_diamonds() -> None:
     """2**40 paths lead to x, but only 80 nodes."""
     x = leaf(1.0)
@@ -396,6 +402,16 @@ def test_grad_is_all_or_nothing() -> None:
         tg.grad(y, x)
     broken.clear()
     assert tg.grad(y, x)[0].item() == 120
+
+
+def test_grad_returns_what_it_found_though_another_thread_releases_the_graph(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = leaf(3.0)
+    y = x * x
+    # What it answers if there is nothing left to release.
+    monkeypatch.setattr("tinygrad_mlp.tape.swap", lambda *changes: False)
+    assert tg.grad(y, x)[0].item() == 6
 
 
 def test_an_unused_input_releases_nothing() -> None:
