@@ -527,3 +527,39 @@ def test_ints_of_an_index_come_before_its_arrays() -> None:
         y[1, :, [0, 4]]
     with pytest.raises(IndexError, match="getitem: index 2 is out of bounds"):
         y[2, :, [0, 1]] = 0
+
+
+def test_sums_and_differences_with_a_factor() -> None:
+    x, y = tg.tensor([1.0, 2.0]), tg.tensor([3.0, 4.0])
+    for alpha in (0.5, 1, -2, 0, 3):
+        for way, sign in (("add", 1), ("sub", -1)):
+            found = getattr(x, way)(y, alpha=alpha)
+            assert found.tolist() == [1 + sign * alpha * 3, 2 + sign * alpha * 4]
+            assert getattr(x, way)(3, alpha=alpha).tolist() == [
+                1 + sign * alpha * 3,
+                2 + sign * alpha * 3,
+            ]
+
+
+def test_square() -> None:
+    assert tg.tensor([-3.0, 0.5]).square().tolist() == [9, 0.25]
+
+
+def test_whole_numbers_and_bools_are_indices_of_lists() -> None:
+    for i in (True, 1, np.uint8(1)):
+        assert [10, 20][tg.tensor(i)] == 20
+    with pytest.raises(TypeError, match="an index is an integer"):
+        [10, 20][tg.tensor(1.0)]
+
+
+@pytest.mark.parametrize("way", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_softmax_of_nothing(way: str, axis: int) -> None:
+    assert getattr(tg.zeros(2, 0), way)(axis).shape == (2, 0)
+
+
+@pytest.mark.parametrize(("shape", "index"), [((), ()), ((), ...), ((2,), 1), ((2, 2), (1, 0))])
+def test_a_single_entry_is_a_view(shape: Any, index: Any) -> None:
+    x = tg.zeros(*shape)
+    x[index].add_(5.0)
+    assert x.sum().item() == x[index].item() == 5

@@ -942,7 +942,7 @@ class Tensor(Names):
             part = getitem(self, (entries,))
         except IndexError as error:
             raise IndexError(f"getitem: {error}; the shape is {self.shape}") from None
-        if part._array.ndim == 0 and set(map(type, entries)) == {builtins.int}:
+        if part._array.ndim == 0 and set(map(type, entries)) <= {builtins.int}:
             part._array = self._array[(*entries, ...)]  # which is a view, and x[entries] a copy
         return related(part, self, ops.getitem, entries)
 
