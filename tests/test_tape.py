@@ -253,8 +253,8 @@ def test_outputs_of_one_source() -> None:
     """In whatever order their positions on the tape, and that of the source, are."""
     x = leaf(3.0)
     y = x * 2
-    one, two, three = y * 5, y * 7, y * 11
-    assert tg.grad((one, two, three), x)[0].item() == 46
+    one, two, three, four = y * 5, y * 7, y * 11, y * 13 * 17
+    assert tg.grad((one, two, three, four), x)[0].item() == 488
 
 
 def test_a_leaf_among_the_outputs() -> None:

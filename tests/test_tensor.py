@@ -563,3 +563,27 @@ def test_a_single_entry_is_a_view(shape: Any, index: Any) -> None:
     x = tg.zeros(*shape)
     x[index].add_(5.0)
     assert x.sum().item() == x[index].item() == 5
+
+
+def test_flatten_keeps_the_axes_around() -> None:
+    x = tg.zeros(2, 3, 4, 5)
+    for start, end in ((0, 1), (1, 2), (2, 3), (0, 2), (-3, -1), (0, -1), (1, 1)):
+        a, b = start % 4, end % 4
+        size = int(np.prod(x.shape[a : b + 1]))
+        assert x.flatten(start, end).shape == (*x.shape[:a], size, *x.shape[b + 1 :])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_means_keep_the_axes_on_request(dtype: str) -> None:
+    x = tg.zeros(2, 3, dtype=dtype)
+    assert x.mean(1, keepdims=True).shape == x.mean(1, keepdim=True).shape == (2, 1)
+    assert x.mean(1).shape == (2,)
+
+
+def test_data_of_another_shape_or_dtype_is_refused() -> None:
+    x = leaf([1.0, 2.0])
+    for other in (tg.zeros(3, dtype="float64"), tg.zeros(2, dtype="float32")):
+        with pytest.raises(ValueError, match="data"):
+            x.data = other
+    x.data = tg.tensor(np.array([3.0, 4.0]))
+    assert x.tolist() == [3, 4]
