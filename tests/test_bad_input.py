@@ -1,6 +1,7 @@
 """Bad input gets a built-in exception that names the op, the shapes or dtypes, and a way out."""
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ def ones(*shape: int, dtype: str = "float32") -> tg.Tensor:
 
 x, row, whole = ones(2, 3), ones(3), ones(2, 3, dtype="int64")
 bools = tg.tensor([True, False])
+deep: Any = reduce(lambda inner, _: [inner], range(5000), [1.0])
 
 Call = Callable[[], Any]
 CASES: list[tuple[str, Call, type[Exception], str]] = [
@@ -169,6 +171,13 @@ CASES: list[tuple[str, Call, type[Exception], str]] = [
         for other in ("a", None, [1.0, 2.0, 3.0], 1j)
     ),
     ("add left", lambda: [1.0] + x, TypeError, r"add: .*not list; make one with tensor"),  # noqa: RUF005
+    ("arange", lambda: tg.arange(2**64, np.timedelta64(1)), ValueError, "arange: .*int too big"),
+    (
+        "part",
+        lambda: tg.nn.Linear(1, 1).register_buffer(deep, x),
+        KeyError,
+        "not a name for a part",
+    ),
     ("matmul list", lambda: x @ [1.0], TypeError, r"matmul: .*not list; make one with tensor"),
     ("function", lambda: tg.exp([1.0]), TypeError, r"exp: .*not list; make one with tensor"),
     ("cat types", lambda: tg.cat([x, 1]), TypeError, "cat: a list of Tensors is needed"),

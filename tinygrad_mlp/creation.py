@@ -163,7 +163,10 @@ def arange(
         raise ValueError("arange: the step is 0")
     if end is None:
         start, end = 0, start
-    numbers = np.arange(start, end, step)
+    try:
+        numbers = np.arange(start, end, step)
+    except OverflowError as error:
+        raise ValueError(f"arange: {error}") from error
     if dtype is None and numbers.dtype.kind == "f":
         dtype = FLOAT
     return finished(Tensor(numbers, dtype), requires_grad, device)

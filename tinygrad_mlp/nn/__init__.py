@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import sqrt
+from reprlib import repr as brief
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -743,7 +744,9 @@ def once(pairs: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
 def require_name(module: Module, name: str) -> str:
     """A name for a part of a Module, where no other attribute may have it."""
     if not isinstance(name, str) or not name or "." in name:
-        raise KeyError(f"{name!r} is not a name for a part; names are not empty and have no dot")
+        raise KeyError(
+            f"{brief(name)} is not a name for a part; names are not empty and have no dot"
+        )
     taken = name not in (*module._parameters, *module._modules, *module._buffers)
     if taken and (name in module.__dict__ or hasattr(type(module), name)):
         raise KeyError(f"{type(module).__name__} has an attribute {name!r} already")
