@@ -222,6 +222,24 @@ def test_broken_pipe_is_quiet() -> None:
     assert (result.returncode, result.stderr) == (141, b"")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a full disk is Linux's")
+@pytest.mark.parametrize("buffered", [False, True])
+@pytest.mark.parametrize("command", ["experiment", "explain", "fuzz --examples 1"])
+def test_output_to_a_full_disk_is_one_line(command: str, buffered: bool) -> None:
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [*COMMAND, *command.split()],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "" if buffered else "1"},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+    assert result.returncode == 2
+    assert "No space left on device" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_interrupt_is_quiet(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from argparse import ArgumentTypeError
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +13,6 @@ from hypothesis.extra import numpy as hnp
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import cli
-from tinygrad_mlp.commands.compare import shape
 from tinygrad_mlp.compare import Comparison, Difference, duration, names_of, size, under
 
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -116,31 +114,15 @@ def test_a_function_for_the_library_that_it_is_of_is_the_same_function() -> None
 def test_names_of_arrays() -> None:
     assert names_of(lambda x, y=1, *more, z=0: x, 4) == ["x", "y", "more0", "more1"]
     assert names_of(lambda x, y=1: x, 1) == ["x"]
+    assert names_of(lambda x, y=1, *, z=0: x, 1, ["z"]) == ["x", "z"]
     with pytest.raises(TypeError, match="the function takes x, y, and 3 arrays are given"):
         names_of(lambda x, y: x, 3)
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"),
-    [("3x4", (3, 4)), ("3", (3,)), ("0x2", (0, 2)), ("scalar", ()), ("2,3", (2, 3)), ("3,", (3,))],
-)
-def test_shapes_as_words(word: str, expected: tuple[int, ...]) -> None:
-    assert shape(word) == expected
-
-
-@pytest.mark.parametrize("word", ["", "x", "3x", "-1", "3.5", "a", "100000x100000"])
-def test_other_words_are_no_shapes(word: str) -> None:
-    with pytest.raises(ArgumentTypeError):
-        shape(word)
-
-
-@pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--shapes", "3"], "argument --shapes: is of FILE.py:FUNCTION"),
-        (["model"], "'model' is not of the form FILE.py:FUNCTION"),
-        (["m.py:f"], "argument --shapes: say the shape of each array"),
-        (["m.py:f", "--shapes", "2", "--bias", "row"], "--shape and --bias: are the experiment's"),
+        (["--full"], "--full goes with --json"),
         (["--tolerance", "-1"], "'-1' is not a number from 0"),
     ],
 )

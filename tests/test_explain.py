@@ -516,19 +516,6 @@ def fails(x):
 def vector(x):
     return x * 2
 
-def powers(x, p=2.0, weights=1.0):
-    return (x ** p * weights).sum()
-
-def several(*xs):
-    return sum((x ** 2).sum() for x in xs)
-
-def keywords(*xs, scale, shift=0.0):
-    return sum((x * scale + shift).sum() for x in xs)
-
-def forgets(x):
-    (x ** 2).sum()
-
-number = 3
 """
 
 
@@ -548,54 +535,14 @@ def test_a_function_of_the_users(source: str, tmp_path: Path) -> None:
     assert names[:3] == ["q", "k", "v"]
     assert "weights" in names
     assert page_file.read_text().startswith("<!doctype html>")
-    assert run(f"{source}:several", "--shapes", "3", "scalar", "2x2").returncode == 0
-
-
-def test_shapes_may_come_by_name(source: str, capsys: pytest.CaptureFixture[str]) -> None:
-    found = []
-    for shapes in (["3x4", "5x4", "5x2"], ["v=5x2", "q=3×4", "k=5,4"]):
-        assert cli.main(["explain", f"{source}:attention", "--json", "--shapes", *shapes]) == 0
-        found.append(json.loads(capsys.readouterr().out))
-    assert found[0] == found[1]
-    arguments = ["--shapes", "x=3", "weights=scalar"]
-    assert cli.main(["explain", f"{source}:powers", "--json", *arguments]) == 0
-    names = [entry["name"] for entry in json.loads(capsys.readouterr().out)["forward"]]
-    assert names[:2] == ["x", "weights"]
-
-
-@pytest.mark.parametrize(
-    ("shapes", "leaves"),
-    [
-        (["3", "3", "scalar"], [["x1", [3]], ["x2", [3]], ["scale", []]]),
-        (["shift=2", "scale=scalar", "x1=2"], [["x1", [2]], ["scale", []], ["shift", [2]]]),
-    ],
-)
-def test_arguments_that_go_by_keyword_alone(
-    shapes: list[str], leaves: list[object], source: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(["explain", f"{source}:keywords", "--json", "--shapes", *shapes]) == 0
-    found = json.loads(capsys.readouterr().out)["leaves"]
-    assert [[leaf["name"], leaf["gradient"]["shape"]] for leaf in found] == leaves
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["{}:nothing"], "has no function 'nothing'; the functions there are: attention, fails"),
-        (["{}:number"], "has no function 'number'"),
-        (["{}:attention", "--shapes", "3x4"], "takes q, k, v, scale, and there is 1 shape"),
-        (["{}:attention"], "there are 0 shapes; give the shape of each, as in --shapes 5x3"),
         (["{}:vector", "--shapes", "3"], "explain: an output of shape (3,) needs a gradient"),
-        (["{}:forgets", "--shapes", "3"], "the function must return a Tensor, not NoneType"),
         (["--json", "--dot"], "--dot: not allowed with argument --json"),
-        (["{}:attention", "--shape", "1", "1", "1", "1"], "use --shapes"),
-        (["{}:attention", "--shapes", "3y"], "'3y' is not a shape; write 3x4"),
-        (["{}:attention", "--shapes", "q=3x4", "5x4", "5x2"], "name all of them or none"),
-        (["{}:attention", "--shapes", "q=3x4", "k=5x4"], "takes q, k, v, scale, and"),
-        (["{}:attention", "--shapes", "q=3", "k=3", "v=3", "w=3"], "takes q, k, v, scale, and"),
-        (["{}"], "write path/to/file.py:function"),
-        (["{}x:f"], "there is no file"),
-        (["--shapes", "3"], "the two-layer network takes --shape"),
+        (["--dot", "--full"], "--full goes with --json"),
         (["--step"], "--step needs a terminal"),
         (["--html", "/nowhere/x.html"], "--html: /nowhere/x.html: No such file"),
         (["--shape", "99999999", "9", "9", "9"], "choose sizes"),

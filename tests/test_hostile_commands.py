@@ -106,7 +106,7 @@ PLACES = [
 # What reaches deeper; the others of an option's values come from HOSTILE.
 GOOD: dict[str, list[str]] = {
     "function": ["functions.py:good", "functions.py:one", *PLACES],
-    "shapes": ["3", "2x3", "x=3", "w=3", "scalar", "x=2x3", "w=2x3", "x1=2"],
+    "shapes": ["3", "2x3", "x=3", "w=3", "scalar", "x=2x3", "w=2x3", "x0=2"],
     "shape": ["1", "2", "3", "0", "7"],
     "seed": ["0", "-1", "7"],
     "examples": ["1", "3"],
@@ -268,7 +268,7 @@ def fault(words: list[str], expected: set[int]) -> str | None:
         return f"a line of {len(said)} characters"
     # explain shows where in the user's own function an error arose.
     own = words[0] == "explain" and status == 1 and '.py", line' in said
-    if "Traceback" in said and not (own and "tinygrad_mlp/explain" not in said):
+    if "Traceback" in said and not (own and "tinygrad_mlp/commands" not in said):
         return f"a traceback: {said[-300:]!r}"
     return None
 

@@ -22,6 +22,10 @@ class Parser(ArgumentParser):
     """An ArgumentParser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
+        try:
+            print(end="", flush=True)
+        except OSError:
+            discard_output()
         self.exit(BAD_USAGE, f"{self.prog}: {printable(message)} (--help says more)\n")
 
 
@@ -60,6 +64,11 @@ def parsed(words: list[str]) -> tuple[Parser, Run, Namespace]:
     return parser, run, options
 
 
+def discard_output() -> None:
+    """Leave stdout, which takes no more, such that Python can flush it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def title(command: Callable[..., Any]) -> str:
     return (getdoc(command) or "").partition("\n")[0]
 
@@ -84,13 +93,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser, run, options = parsed(list(sys.argv[1:] if arguments is None else arguments))
         try:
             status = run(options)
+            print(end="", flush=True)
         except MemoryError:
             parser.error("this needs more memory than there is; choose smaller sizes or files")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # When Python ends it flushes stdout once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+        except BrokenPipeError:
+            discard_output()
+            return BROKEN_PIPE
+        except OSError as error:  # as where the disk is full that the output goes to
+            parser.error(str(error))
     except KeyboardInterrupt:
         return INTERRUPTED
     return status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import gc
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from inspect import signature
@@ -216,15 +216,20 @@ class Comparison:
 
 
 def compare(
-    function: Callable[..., Any], *arrays: Any, seed: int = 0, seconds: float = 0.5
+    function: Callable[..., Any],
+    *arrays: Any,
+    seed: int = 0,
+    seconds: float = 0.5,
+    **inputs: Any,
 ) -> Comparison:
     """Run one function body under this library and under PyTorch, and say how they differ.
 
     The arrays, or numbers, or lists, become Tensors of both; those of a float dtype require grad.
-    The function takes them and returns one Tensor, of any shape: the gradients are those of the
-    sum of its entries. Where its body, or a function beside it that it calls, names one of the two
-    libraries, as ``torch.sin`` or ``tg.sin``, each run sees its own under that name. Both start
-    from ``manual_seed(seed)``. Times are measured in turns, for about this many ``seconds``.
+    The function takes them, ``inputs`` by their keywords, and returns one Tensor, of any shape: the
+    gradients are those of the sum of its entries. Where its body, or a function beside it that it
+    calls, names one of the two libraries, as ``torch.sin`` or ``tg.sin``, each run sees its own
+    under that name. Both start from ``manual_seed(seed)``. Times are measured in turns, for about
+    this many ``seconds``.
 
     ModuleNotFoundError where PyTorch is not installed; TypeError where the function does not
     return a Tensor; ValueError where the two differ in shape or dtype. What the function raises
@@ -233,11 +238,11 @@ def compare(
         print(tg.compare(lambda x, w: (x @ w).sigmoid().sum(), np.ones((3, 2)), np.ones((2, 4))))
     """
     torch = require_torch()
-    names = names_of(function, len(arrays))
-    data = [as_data(name, a) for name, a in zip(names, arrays, strict=True)]
+    names = names_of(function, len(arrays), inputs)
+    data = [as_data(name, a) for name, a in zip(names, [*arrays, *inputs.values()], strict=True)]
     runs = {
-        THEIRS: Run(torch, under(function, THEIRS), data, seed),
-        OURS: Run(import_module(OURS), under(function, OURS), data, seed),
+        THEIRS: Run(torch, under(function, THEIRS), data, seed, list(inputs)),
+        OURS: Run(import_module(OURS), under(function, OURS), data, seed, list(inputs)),
     }
     runs = dict(reversed(runs.items()))
     found = {key: run.answer() for key, run in runs.items()}
@@ -270,12 +275,18 @@ class Run:
     """A function under one of the libraries, on Tensors that it makes anew for each call."""
 
     def __init__(
-        self, library: Any, function: Callable[..., Any], arrays: Sequence[ndarray], seed: int
+        self,
+        library: Any,
+        function: Callable[..., Any],
+        arrays: Sequence[ndarray],
+        seed: int,
+        keywords: Sequence[str],
     ) -> None:
         self.library = library
         self.function = function
         self.arrays = arrays
         self.seed = seed
+        self.keywords = keywords  # of the last of the arrays
 
     def leaves(self) -> list[Any]:
         made = []
@@ -286,7 +297,8 @@ class Run:
 
     def __call__(self, leaves: list[Any]) -> Any:
         """The function's result, after the walk back from it."""
-        out = self.function(*leaves)
+        n = len(leaves) - len(self.keywords)
+        out = self.function(*leaves[:n], **dict(zip(self.keywords, leaves[n:])))
         if getattr(out, "requires_grad", False):
             (out if out.ndim == 0 else out.sum()).backward()
         return out
@@ -328,26 +340,27 @@ def as_data(name: str, value: Any) -> ndarray:
         raise type(error)(f"compare: {name}: {error}") from None
 
 
-def names_of(function: Callable[..., Any], n: int) -> list[str]:
-    """The names of the function's parameters that n arrays go to."""
+def names_of(function: Callable[..., Any], n: int, keywords: Collection[str] = ()) -> list[str]:
+    """The names of the function's parameters that n arrays and those by keyword go to."""
     if not callable(function):
         raise TypeError(f"compare: a function is needed, not {type(function).__name__}")
     try:
         parameters = list(signature(function).parameters.values())
     except (TypeError, ValueError):  # of something built in, or that is no function
-        return [f"x{i}" for i in range(n)]
+        return [*(f"x{i}" for i in range(n)), *keywords]
     try:
-        signature(function).bind(*range(n))
+        signature(function).bind(*range(n), **dict.fromkeys(keywords))
     except TypeError:
         wanted = ", ".join(p.name for p in parameters) or "none"
-        raise TypeError(f"compare: the function takes {wanted}, and {n} arrays are given") from None
+        given = f"{n + len(keywords)} arrays are given"
+        raise TypeError(f"compare: the function takes {wanted}, and {given}") from None
     names: list[str] = []
     for p in parameters:
         if p.kind is p.VAR_POSITIONAL:
             names += [f"{p.name}{i}" for i in range(n - len(names))]
         elif p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD):
             names.append(p.name)
-    return names[:n]
+    return [*names[:n], *keywords]
 
 
 # The same body under another library.

@@ -43,6 +43,12 @@ def fails(x):
 
 def not_a_tensor(x):
     return 3
+
+def optional(x, p=2.0, weights=1.0, *, shift=0.0):
+    return (x ** p * weights + shift).sum()
+
+def several(*xs, scale):
+    return sum((x * scale).sum() for x in xs)
 """
 
 
@@ -143,6 +149,29 @@ def test_the_command_on_a_file(model: str, capsys: pytest.CaptureFixture[str]) -
     assert run(f"{model}:noisy", "--shapes", "3", "--tolerance", "1e-6") == 0
 
 
+@pytest.mark.parametrize(
+    ("place", "shapes", "expected"),
+    [
+        ("{}:loss", "b=2 w=3×2 x=4,3", {"x": [4, 3], "w": [3, 2], "b": [2]}),
+        ("model:loss", "4x3 3x2 scalar", {"x": [4, 3], "w": [3, 2], "b": []}),
+        ("{}:optional", "x=3 weights=scalar shift=3", {"x": [3], "weights": [], "shift": [3]}),
+        ("{}:several", "3 3 scalar", {"xs0": [3], "xs1": [3], "scale": []}),
+    ],
+)
+def test_functions_and_shapes_are_named_as_for_the_other_commands(
+    place: str,
+    shapes: str,
+    expected: object,
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(Path(model).parent)
+    assert run(place.format(model), "--shapes", *shapes.split(), "--json") == 0
+    found = json.loads(capsys.readouterr().out)["gradients"]
+    assert {k: g["shape"] for k, g in found.items()} == expected
+
+
 def test_a_difference_is_reported(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(f"{model}:wrong", "--shapes", "3", "--tolerance", "1e-6") == 1
     assert capsys.readouterr().out.endswith("The two DISAGREE.\n")
@@ -157,10 +186,14 @@ def test_a_difference_is_reported(model: str, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("name", "shapes", "message"),
     [
-        ("fails", "3", r"Tensor has no 'cumsum'.*\(raised under tinygrad_mlp\)"),
+        (
+            "fails",
+            "3",
+            r"fails: line 20: Attr.*Tensor has no 'cumsum'.*\(raised under tinygrad_mlp\)",
+        ),
         ("not_a_tensor", "3", "the function must return a Tensor, not int"),
-        ("nothing", "3", "no function 'nothing'; its functions are: hidden, loss"),
-        ("loss", "3", "the function takes x, w, b, and 1 arrays are given"),
+        ("nothing", "3", "no function 'nothing'; the functions there are: hidden, loss"),
+        ("loss", "3", "loss takes x, w, b, and there is 1 shape; give"),
     ],
 )
 def test_what_goes_wrong_is_one_line(

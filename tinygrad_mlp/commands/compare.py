@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
-from .arguments import Run, seed, size, too_large
+from .arguments import Run, seed, size
+from .functions import Function, add_to, refuse_misplaced, running
 
 
 def compare(parser: ArgumentParser) -> Run:
@@ -25,14 +25,7 @@ def compare(parser: ArgumentParser) -> Run:
 
       tinygrad-mlp compare model.py:loss --shapes 100x3 3x2 2
     """
-    parser.add_argument("function", nargs="?", metavar="FILE.py:FUNCTION", type=named)
-    parser.add_argument(
-        "--shapes",
-        nargs="+",
-        type=shape,
-        metavar="SHAPE",
-        help="of the arrays that FUNCTION takes: 100x3, 20 for a vector, or scalar",
-    )
+    add_to(parser)
     parser.add_argument(
         "--shape",
         type=size,
@@ -63,19 +56,16 @@ def compare(parser: ArgumentParser) -> Run:
     parser.add_argument("--json", action="store_true", help="as JSON")
 
     def run(options: Namespace) -> int:
-        if options.function is None and options.shapes:
-            parser.error("argument --shapes: is of FILE.py:FUNCTION; the experiment has --shape")
-        if options.function is not None and (options.shape or options.bias):
-            parser.error("arguments --shape and --bias: are the experiment's; use --shapes")
-        if options.function is not None and not options.shapes:
-            parser.error("argument --shapes: say the shape of each array, as 100x3, 20 or scalar")
+        if options.full and not options.json:
+            parser.error("--full goes with --json")
+        refuse_misplaced(parser, options, "shape", "bias")
         from ..compare import require_torch
 
         try:
             require_torch()
-            found, agree, tolerance = (by_name if options.function else experiment)(options)
-        except Exception as error:
-            parser.error(in_one_line(error))
+            found, agree, tolerance = (of_function if options.function else experiment)(options)
+        except (ModuleNotFoundError, ValueError, RuntimeError) as error:
+            parser.error(str(error))
         if options.json:
             import json
 
@@ -110,70 +100,23 @@ def experiment(options: Namespace) -> tuple[Any, bool, float | None]:
     return found, all(bool((abs(d.ours - d.theirs) <= 2 * b).all()) for d, b in pairs), None
 
 
-def by_name(options: Namespace) -> tuple[Any, bool, float]:
-    """A function of a file, on random arrays, whether it agrees, and what is tolerated."""
+def of_function(options: Namespace) -> tuple[Any, bool, float]:
+    """A function of the user's, whether it agrees, and what is tolerated."""
     import numpy as np
 
     from ..compare import compare
-    from ..random import Generator
 
-    function = loaded(*options.function)
-    generator = Generator().manual_seed(options.seed)
-    arrays = [generator.normal(s, np.dtype(options.dtype)) for s in options.shapes]
-    found = compare(function, *arrays, seed=options.seed, seconds=options.seconds)
+    function = Function(options.function)
+    leaves = function.inputs(options.shapes, options.seed, options.dtype)
+    arrays, named = function.arranged({name: x.detach().numpy() for name, x in leaves.items()})
+    with running(function.place, function.file):
+        found = compare(
+            function.__wrapped__, *arrays, seed=options.seed, seconds=options.seconds, **named
+        )
     tolerance = options.tolerance
     if tolerance is None:
         tolerance = float(np.finfo(options.dtype).eps) ** 0.5
     return found, bool(found.largest.scaled <= tolerance), tolerance
-
-
-def loaded(file: str, name: str) -> Any:
-    """The function of this name in a file of Python."""
-    import runpy
-    import sys
-    from pathlib import Path
-
-    path = Path(file)
-    if not path.is_file():
-        raise ValueError(f"there is no file {file}")
-    sys.path.insert(0, str(path.resolve().parent))
-    try:
-        there = runpy.run_path(file)
-    except SystemExit as error:
-        raise ValueError(f"{file} exits when it is run") from error
-    if not callable(there.get(name)):
-        functions = [n for n, f in there.items() if callable(f) and getattr(f, "__code__", None)]
-        hint = f"; its functions are: {', '.join(functions)}" if functions else ""
-        raise ValueError(f"{file} has no function {name!r}{hint}")
-    return there[name]
-
-
-def in_one_line(error: Exception) -> str:
-    """An error and what was noted with it, as one line."""
-    said = " ".join(str(error).split()) or type(error).__name__
-    notes = ", ".join(getattr(error, "__notes__", ()))
-    if isinstance(error, (ValueError, ModuleNotFoundError)) and not notes:
-        return said
-    return f"{type(error).__name__}: {said}" + f" ({notes})" * bool(notes)
-
-
-def named(word: str) -> tuple[str, str]:
-    file, _, name = word.rpartition(":")
-    if not file or not name.isidentifier():
-        raise ArgumentTypeError(f"{word!r} is not of the form FILE.py:FUNCTION")
-    return file, name
-
-
-def shape(word: str) -> tuple[int, ...]:
-    """One of --shapes: sizes with x between them."""
-    if word in ("scalar", "()"):
-        return ()
-    if not re.fullmatch(r"\d+([x×,]\d+)*,?", word):
-        raise ArgumentTypeError(f"{word!r} is not a shape; write 100x3, 20 or scalar")
-    sizes = tuple(int(n) for n in re.findall(r"\d+", word))
-    if too_large(sizes):
-        raise ArgumentTypeError(f"{word} {too_large(sizes)}")
-    return sizes
 
 
 def positive(word: str) -> float:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .arguments import LARGEST, Run, finite, printable, seed, size, too_large, words
+from .arguments import LARGEST, Run, finite, printable, seed, size, words
+from .functions import Function, add_to, refuse_misplaced
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -36,14 +37,7 @@ def derive(parser: ArgumentParser) -> Run:
     The exit status is 0 if all formulas agree with the tape, 1 if any does not,
     and 2 where the command could not run.
     """
-    parser.add_argument("function", nargs="?", metavar="FILE.py:FUNCTION", help="your own function")
-    parser.add_argument(
-        "--shapes",
-        nargs="+",
-        default=[],
-        metavar="NAME=SHAPE",
-        help="of what it takes: X=5x3 w=3 lam=scalar",
-    )
+    add_to(parser)
     parser.add_argument(
         "--positive", action="store_true", help="check it at numbers from 0 to 1, not normal ones"
     )
@@ -72,8 +66,11 @@ def derive(parser: ArgumentParser) -> Run:
     parser.add_argument("--seed", type=seed, default=0, help="of the random numbers (0)")
 
     def run(options: Namespace) -> int:
+        refuse_misplaced(
+            parser, options, "shape", "bias", "expand", functions=("shapes", "positive")
+        )
         try:
-            problem = experiment(options) if options.function is None else of_file(options)
+            problem = experiment(options) if options.function is None else of_function(options)
             result = derived(problem, options.wrt)
         except (ValueError, TypeError, RuntimeError, OSError) as error:
             parser.error(str(error))
@@ -103,10 +100,6 @@ def experiment(options: Namespace) -> Problem:
     """The two-layer network."""
     from .. import two_layer
 
-    if options.shapes or options.positive:
-        raise ValueError(
-            "--shapes and --positive are for a function of your own; here, see --shape"
-        )
     n, d, h, o = shape = tuple(options.shape or (100, 1, 20, 1))
     for rows, columns in ((n, d), (n, o), (d, h), (h, o), (n, h)):
         if rows * columns > LARGEST:
@@ -135,46 +128,17 @@ def experiment(options: Namespace) -> Problem:
     )
 
 
-def of_file(options: Namespace) -> Problem:
-    """A function from a file."""
-    from inspect import Parameter, signature
-    from traceback import extract_tb
-
+def of_function(options: Namespace) -> Problem:
+    """A function of the user's."""
     import numpy as np
 
-    from ..creation import rand, randn
-    from ..random import manual_seed
-    from ..tensor import Tensor
-
-    if options.shape or options.bias or options.expand:
-        raise ValueError("--shape, --bias and --expand are for the experiment; here, see --shapes")
-    function, file = load(options.function)
-    parameters = signature(function).parameters
-    shapes = dict(map(named_shape, options.shapes))
-    needed = [name for name, p in parameters.items() if p.default is Parameter.empty]
-    if not set(needed) <= set(shapes) <= set(parameters):
-        example = " ".join(f"{name}=3x2" for name in parameters)
-        raise ValueError(f"{options.function} takes {example}; give these in --shapes")
-    manual_seed(options.seed)
-    draw = rand if options.positive else randn
-    inputs = {name: draw(shape, dtype=options.dtype).numpy() for name, shape in shapes.items()}
-
-    def located(**tensors: Tensor) -> Tensor:
-        try:
-            out = function(**tensors)
-        except Exception as error:
-            lines = [place.lineno for place in extract_tb(error.__traceback__) if place[0] == file]
-            where = f"line {lines[-1]}" if lines else "its call"
-            raise ValueError(
-                f"{options.function}: {where}: {type(error).__name__}: {error}"
-            ) from error
-        if not isinstance(out, Tensor):
-            raise TypeError(f"{options.function} must return a Tensor, not {type(out).__name__}")
-        return out
-
+    function = Function(options.function)
+    leaves = function.inputs(options.shapes, options.seed, options.dtype, options.positive)
+    inputs = {name: x.detach().numpy() for name, x in leaves.items()}
+    shapes = {name: x.shape for name, x in inputs.items()}
     eps = float(np.finfo(options.dtype).eps)
     return Problem(
-        located,
+        function,
         inputs,
         {"function": options.function, "shapes": shapes, **numbers(options)},
         lambda _, tape: SAME * eps * np.abs(tape).max(initial=0),
@@ -183,44 +147,6 @@ def of_file(options: Namespace) -> Problem:
 
 def numbers(options: Namespace) -> dict[str, Any]:
     return {"dtype": options.dtype, "seed": options.seed}
-
-
-def load(place: str) -> tuple[Callable[..., Any], str]:
-    """A function, as FILE.py:FUNCTION, and the file's full name."""
-    import sys
-    from importlib.util import module_from_spec, spec_from_file_location
-    from pathlib import Path
-
-    file, colon, name = place.rpartition(":")
-    if not colon or not file.endswith(".py") or not name.isidentifier():
-        raise ValueError(f"{place!r} is not of the form FILE.py:FUNCTION")
-    path = Path(file).resolve()
-    if not path.is_file():
-        raise ValueError(f"there is no file {file}")
-    spec = spec_from_file_location("derived_file", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[spec.name] = module_from_spec(spec)
-    sys.path.insert(0, str(path.parent))  # as Python has it for a script
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise ValueError(f"{file} cannot be run: {type(error).__name__}: {error}") from error
-    if not callable(getattr(module, name, None)):
-        raise ValueError(f"there is no function {name!r} in {file}")
-    return getattr(module, name), str(path)
-
-
-def named_shape(word: str) -> tuple[str, tuple[int, ...]]:
-    """X=5x3 as X and (5, 3); w=3 as w and (3,); lam=scalar as lam and ()."""
-    name, equals, shape = word.partition("=")
-    sizes = [] if shape == "scalar" else shape.replace("×", "x").split("x")
-    if not equals or not name.isidentifier() or not all(n.isdecimal() for n in sizes):
-        raise ValueError(f"--shapes: {word!r} is not like X=5x3, w=3 or lam=scalar")
-    found = tuple(map(int, sizes))
-    if too_large(found):
-        raise ValueError(f"--shapes: {word} {too_large(found)}")
-    return name, found
 
 
 class Checked(NamedTuple):
@@ -256,7 +182,7 @@ def derived(problem: Problem, wrt: list[str] | None) -> Derived:
     """The formulas, checked."""
     import numpy as np
 
-    from .. import Tensor, derive, formula, grad, tensor
+    from .. import derive, formula, grad, tensor
 
     inputs = problem.inputs
     for name in wrt or ():
@@ -265,8 +191,6 @@ def derived(problem: Problem, wrt: list[str] | None) -> Derived:
     with np.errstate(all="ignore"):
         leaves = {name: tensor(x, requires_grad=True) for name, x in inputs.items()}
         value = problem.function(**leaves)
-        if not isinstance(value, Tensor):
-            raise TypeError(f"the function returns {type(value).__name__}, not a Tensor")
         if not value.requires_grad:
             raise ValueError("the function's result does not depend on any of its inputs")
         gradients = zip(leaves, grad(value, list(leaves.values()), allow_unused=True))

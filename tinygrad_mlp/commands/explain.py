@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from .arguments import LARGEST, Run, finite, plot, printable, seed, size, too_large
+from .arguments import LARGEST, Run, finite, plot, printable, seed, size
 from .experiment import FEW, FORMULA
-
-
-def shape(word: str) -> tuple[str, tuple[int, ...]]:
-    """One of --shapes: 3x4, 5 or scalar, with the argument's name and = before it or without."""
-    name, _, sizes = word.rpartition("=")
-    if sizes in ("scalar", "()"):
-        return name, ()
-    try:
-        found = tuple(map(size, sizes.replace("×", "x").replace(",", "x").split("x")))
-    except ArgumentTypeError:
-        raise ArgumentTypeError(
-            f"{word!r} is not a shape; write 3x4, or 5 for a vector, or scalar"
-        ) from None
-    if too_large(found):
-        raise ArgumentTypeError(f"{word} {too_large(found)}")
-    return name, found
+from .functions import CodeError, Function, UsageError, add_to, refuse_misplaced
 
 
 def explain(parser: ArgumentParser) -> Run:
@@ -36,20 +21,7 @@ def explain(parser: ArgumentParser) -> Run:
       tinygrad-mlp explain --html tape.html
       tinygrad-mlp explain path/to/file.py:function --shapes 5x3 3x2 scalar
     """
-    parser.add_argument(
-        "function",
-        nargs="?",
-        metavar="FILE.py:FUNCTION",
-        help="a function of Tensors that returns one number (the two-layer loss)",
-    )
-    parser.add_argument(
-        "--shapes",
-        type=shape,
-        nargs="+",
-        default=(),
-        metavar="SHAPE",
-        help="of the function's arguments, in order or by name: 5x3, 3, scalar, X=5x3",
-    )
+    add_to(parser)
     printed = parser.add_mutually_exclusive_group()
     printed.add_argument("--step", action="store_true", help="one step for each key pressed")
     parser.add_argument("--html", metavar="FILE", help="write a page that walks the tape")
@@ -94,26 +66,22 @@ def shown(parser: ArgumentParser, options: Namespace) -> int:
 
     if options.step and not (sys.stdin.isatty() and sys.stdout.isatty()):
         parser.error("--step needs a terminal to read keys from; without it the whole tape prints")
-    if options.function is None:
-        if options.shapes:
-            parser.error("--shapes goes with a function; the two-layer network takes --shape")
-        made = of_two_layer(parser, options)
-    else:
-        if options.shape or options.bias:
-            parser.error("--shape and --bias are the two-layer network's; use --shapes")
-        made = of_function(parser, options)
+    if options.full and not options.json:
+        parser.error("--full goes with --json")
+    refuse_misplaced(parser, options, "shape", "bias")
+    made = (of_two_layer if options.function is None else of_function)(parser, options)
     if made is None:
         return 1
     explanation, gradients, how = made
     said = sys.stderr if options.json or options.mermaid or options.dot else sys.stdout
-    try:
-        if options.html is not None:
+    if options.html is not None:
+        try:
             explanation.save_html(options.html)
-            print(f"{options.html}: open it in a browser; the keys ← and → step", file=said)
-    except OSError as error:
-        parser.error(f"argument --html: {options.html}: {error.strerror}")
-    except ValueError as error:  # a name that no file can have
-        parser.error(f"argument --html: {options.html}: {error}")
+        except OSError as error:
+            parser.error(f"argument --html: {options.html}: {error.strerror}")
+        except ValueError as error:  # a name that no file can have
+            parser.error(f"argument --html: {options.html}: {error}")
+        print(f"{options.html}: open it in a browser; the keys ← and → step", file=said)
     if options.plot is not None:
         try:
             pairs = gradients()
@@ -171,21 +139,16 @@ def of_function(parser: ArgumentParser, options: Namespace) -> Any:
     import sys
 
     from ..explain.explanation import Explanation
-    from ..explain.naming import NotATensorError, called, names_of
-    from ..explain.sources import UsageError, arranged, by_formula, inputs_for, load, traceback_of
+    from ..explain.naming import called, names_of
 
-    function = None
     try:
-        function = load(options.function)
-        inputs = inputs_for(function, options.shapes, options.seed, options.dtype)
-        by_place, by_name = arranged(function, inputs)
-        output, variables = called(function, *by_place, **by_name)
-    except (UsageError, NotATensorError) as mistake:
-        parser.error(str(mistake))
-    except MemoryError:
-        raise
-    except Exception as error:
-        print(traceback_of(error, function), end="", file=sys.stderr)
+        function = Function(options.function)
+        inputs = function.inputs(options.shapes, options.seed, options.dtype)
+        output, variables = called(function, **inputs)
+    except UsageError as error:
+        if not isinstance(error, CodeError) or not error.traceback:
+            parser.error(str(error))
+        print(error.traceback, end="", file=sys.stderr)
         return None
     arguments = ", ".join(
         f"{name} {'×'.join(map(str, x.shape)) or 'a number'}" for name, x in inputs.items()
@@ -196,3 +159,24 @@ def of_function(parser: ArgumentParser, options: Namespace) -> Any:
     except (RuntimeError, ValueError) as error:
         parser.error(str(error).removeprefix("explain: "))
     return explanation, lambda: by_formula(function, inputs, explanation), "formula of derive"
+
+
+def by_formula(function: Function, inputs: dict[str, Any], explanation: Any) -> dict[str, Any]:
+    """For each input that a gradient arrives at, it and what the formula of ``derive`` gives.
+
+    TypeError or ValueError where there is no formula that can be evaluated.
+    """
+    import numpy as np
+
+    from ..derive import derive
+
+    arrived = {name: explanation.gradient(x) for name, x in inputs.items()}
+    arrived = {name: g for name, g in arrived.items() if g is not None}
+    formulas = derive(function, list(arrived), **inputs)
+    values = {name: x.detach().numpy() for name, x in inputs.items()}
+    found = {}
+    for formula, (name, g) in zip(formulas, arrived.items(), strict=True):
+        given = {name: values[name] for name in formula.arguments if name in values}
+        value = np.broadcast_to(formula(given), g.shape)
+        found[f"∂{explanation.output.text}/∂{name}"] = g, value
+    return found

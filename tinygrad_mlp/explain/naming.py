@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from inspect import unwrap
 from types import FrameType
 from typing import Any
 
 from ..creation import tensor
 from ..tape import Node
 from ..tensor import Tensor
-
-
-class NotATensorError(TypeError):
-    """A function returned something else."""
 
 
 def names_of(*groups: Mapping[str, Any]) -> dict[Node | int, str]:
@@ -39,13 +36,13 @@ def leaves_of(inputs: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def called(
-    function: Callable[..., Any], *args: Any, **keywords: Any
+    function: Callable[..., Any], /, *args: Any, **keywords: Any
 ) -> tuple[Tensor, dict[str, Any]]:
     """What a function returns, and its local variables as they were then.
 
-    NotATensorError, a TypeError, where it returns anything but a Tensor.
+    TypeError where it returns anything but a Tensor.
     """
-    code = getattr(function, "__code__", None)
+    code = getattr(unwrap(function), "__code__", None)
     variables: dict[str, Any] = {}
 
     def look(frame: FrameType, event: str, argument: Any) -> None:
@@ -63,5 +60,5 @@ def called(
         if free:
             sys.setprofile(None)
     if not isinstance(output, Tensor):
-        raise NotATensorError(f"the function must return a Tensor, not {type(output).__name__}")
+        raise TypeError(f"the function must return a Tensor, not {type(output).__name__}")
     return output, variables
