@@ -539,6 +539,8 @@ def test_sums_and_differences_with_a_factor() -> None:
                 1 + sign * alpha * 3,
                 2 + sign * alpha * 3,
             ]
+    assert x.add(y).tolist() == [4, 6]
+    assert x.sub(y).tolist() == [-2, -2]
 
 
 def test_square() -> None:
@@ -587,3 +589,27 @@ def test_data_of_another_shape_or_dtype_is_refused() -> None:
             x.data = other
     x.data = tg.tensor(np.array([3.0, 4.0]))
     assert x.tolist() == [3, 4]
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64"])
+@pytest.mark.parametrize("way", ["softmax", "log_softmax"])
+def test_softmax_needs_floats(way: str, dtype: str) -> None:
+    with pytest.raises(TypeError, match=f"{way}: a float dtype is needed"):
+        getattr(tg.zeros(2, dtype=dtype), way)(0)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "name"),
+    [
+        ((2, 3), (3, 4), "MmBackward0"),
+        ((2, 3), (5, 3, 4), "CloneBackward0"),
+        ((5, 2, 3), (3, 4), "UnsafeViewBackward0"),
+        ((5, 2, 3), (5, 3, 4), "UnsafeViewBackward0"),
+        ((3,), (3,), "DotBackward0"),
+        ((2, 3), (3,), "MvBackward0"),
+        ((3,), (3, 4), "SqueezeBackward4"),
+    ],
+)
+def test_products_are_named_as_in_pytorch(x: Any, y: Any, name: str) -> None:
+    for product_of in (leaf(np.ones(x)) @ leaf(np.ones(y)), np.ones(x) @ leaf(np.ones(y))):
+        assert product_of.grad_fn.name() == name
