@@ -555,9 +555,16 @@ def test_whole_numbers_and_bools_are_indices_of_lists() -> None:
 
 
 @pytest.mark.parametrize("way", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("shape", [(2, 0), (0, 2)])
 @pytest.mark.parametrize("axis", [0, 1])
-def test_softmax_of_nothing(way: str, axis: int) -> None:
-    assert getattr(tg.zeros(2, 0), way)(axis).shape == (2, 0)
+def test_softmax_of_nothing(way: str, shape: tuple[int, ...], axis: int) -> None:
+    assert getattr(tg.zeros(*shape), way)(axis).shape == shape
+
+
+def test_arrays_of_another_dtype() -> None:
+    x = tg.tensor([1.5, 2.5])
+    assert x.__array__("float64").dtype == np.float64
+    assert np.asarray(x, "int64").tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(("shape", "index"), [((), ()), ((), ...), ((2,), 1), ((2, 2), (1, 0))])
