@@ -396,6 +396,8 @@ EQUIVALENT = {
     r"^ {16}if (lift is not None|not lift is None):": "in place or not, it is the same sum",
     r"\b[pq] != 1\b": "that of a number has been refused",
     r"if p <= q == 2:": "p is at least 2 here",
+    r"if op == ops\.\w+:": "an op is equal to itself alone",
+    r"[pq] == 0 or q <= 0:": "there is no less than no axis",
     r"len\(axes\) != 1:": "there is one at least",
     r"ndim <= 0 else ": "there is no less than no axis",
     r"\*ones\), keepdims=False\)": "reshape gives the shape in any case",

@@ -561,6 +561,12 @@ def test_softmax_of_nothing(way: str, shape: tuple[int, ...], axis: int) -> None
     assert getattr(tg.zeros(*shape), way)(axis).shape == shape
 
 
+@pytest.mark.parametrize("way", ["softmax", "log_softmax"])
+def test_softmax_in_another_dtype(way: str) -> None:
+    assert getattr(tg.zeros(2), way)(0).dtype == np.float32
+    assert getattr(tg.zeros(2, dtype="int64"), way)(0, dtype="float64").dtype == np.float64
+
+
 def test_arrays_of_another_dtype() -> None:
     x = tg.tensor([1.5, 2.5])
     assert x.__array__("float64").dtype == np.float64
