@@ -626,3 +626,63 @@ def test_softmax_needs_floats(way: str, dtype: str) -> None:
 def test_products_are_named_as_in_pytorch(x: Any, y: Any, name: str) -> None:
     for product_of in (leaf(np.ones(x)) @ leaf(np.ones(y)), np.ones(x) @ leaf(np.ones(y))):
         assert product_of.grad_fn.name() == name
+
+
+# What an op was made by, and what its options are called.
+
+
+def test_softmax_sums_to_one() -> None:
+    np.testing.assert_allclose(tg.tensor([0.0, np.log(3.0)]).softmax(0).numpy(), [0.25, 0.75], 1e-6)
+
+
+def test_alpha_is_a_factor_of_the_other() -> None:
+    x, y = tg.tensor([1.0, 2.0]), tg.tensor([10.0, 20.0])
+    assert x.add(other=y, alpha=2).tolist() == [21, 42]
+    assert x.sub(other=y, alpha=2).tolist() == [-19, -38]
+    assert x.sub(y).tolist() == [-9, -18]
+
+
+def test_a_whole_number_to_the_power_0_is_1() -> None:
+    assert (tg.tensor([0, 2, -3]) ** 0).tolist() == [1, 1, 1]
+
+
+def test_where_the_largest_and_smallest_are() -> None:
+    x = tg.tensor([[1.0, 5.0], [7.0, 2.0]])
+    assert x.argmax(axis=0, keepdims=True).tolist() == [[1, 0]]
+    assert x.argmin(dim=1, keepdim=True).tolist() == [[0], [1]]
+
+
+def test_to_a_device_and_a_dtype() -> None:
+    x = tg.tensor([1.0])
+    assert x.to("cpu") is x
+    assert x.to("cpu", "float64").dtype == np.float64
+    assert x.to("float64").dtype == np.float64
+
+
+def test_ops_of_the_table_take_tensors() -> None:
+    x, y = leaf([1.0, 4.0]), leaf([3.0, 2.0])
+    assert tg.ops.maximum(x, y).tolist() == [3, 4]
+    assert tg.ops.exp(x).grad_fn is not None
+
+
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        (lambda x: x.max(), "MaxBackward1"),
+        (lambda x: x.max((0, 1)), "AmaxBackward0"),
+        (lambda x: x.squeeze(), "SqueezeBackward0"),
+        (lambda x: x.squeeze(0), "SqueezeBackward1"),
+        (lambda x: x.squeeze((0, 1)), "SqueezeBackward2"),
+        (lambda x: x.reshape(3), "ViewBackward0"),
+        (lambda x: x.expand(2, 3).t().reshape(6), "UnsafeViewBackward0"),
+    ],
+)
+def test_grad_fn_says_how(made: Any, name: str) -> None:
+    assert made(leaf([[1.0, 2.0, 3.0]])).grad_fn.name() == name
+
+
+def test_gradients_have_memory_of_their_own() -> None:
+    x = leaf([1.0, 2.0])
+    x.sum().backward()
+    assert x.grad is not None
+    assert x.grad.is_contiguous()

@@ -1085,9 +1085,7 @@ def lift(array: ndarray, origin: Node | Constant) -> Tensor:
     return tensor
 
 
-def restore(
-    array: ndarray, requires_grad: bool, name: str | None, parameter: bool = False
-) -> Tensor:
+def restore(array: ndarray, requires_grad: bool, name: str | None, parameter: bool) -> Tensor:
     tensor = Tensor(array).requires_grad_(requires_grad)
     if parameter:
         mark_parameter(tensor)
