@@ -202,6 +202,26 @@ def reduction(op: Op, doc: str) -> Callable[..., Tensor]:
     return method
 
 
+def truth(over: Callable[..., Any], doc: str) -> Callable[..., Tensor]:
+    """A method that says whether any or all entries are true, over axes as ``reduction``'s."""
+    name = over.__name__
+
+    def method(
+        self: Tensor,
+        axis: AxisLike = None,
+        keepdims: bool = False,
+        *,
+        dim: AxisLike = None,
+        keepdim: bool = False,
+    ) -> Tensor:
+        axes = as_axes(name, self._array.ndim, axis, dim)
+        return wrap(np.asarray(over(known(self, name), axes, keepdims=bool(keepdims or keepdim))))
+
+    method.__name__ = name
+    method.__doc__ = doc
+    return method
+
+
 class Tensor(Names):
     """An array that remembers how it was computed.
 
@@ -456,27 +476,8 @@ class Tensor(Names):
             )
         return bool(known(self, "bool"))
 
-    def any(
-        self,
-        axis: AxisLike = None,
-        keepdims: bool = False,
-        *,
-        dim: AxisLike = None,
-        keepdim: bool = False,
-    ) -> Tensor:
-        """Whether any entry is true, of all or over axes."""
-        return truth_of(np.any, self, axis, dim, builtins.bool(keepdims or keepdim))
-
-    def all(
-        self,
-        axis: AxisLike = None,
-        keepdims: bool = False,
-        *,
-        dim: AxisLike = None,
-        keepdim: bool = False,
-    ) -> Tensor:
-        """Whether all entries are true, of all or over axes."""
-        return truth_of(np.all, self, axis, dim, builtins.bool(keepdims or keepdim))
+    any = truth(np.any, "Whether any entry is true, of all or over axes.")
+    all = truth(np.all, "Whether all entries are true, of all or over axes.")
 
     def __len__(self) -> int:
         if self._array.ndim == 0:
@@ -1208,11 +1209,6 @@ def place_of(search: Any, x: Tensor, axis: Any, dim: Any, keepdims: bool) -> Ten
         raise TypeError(f"{search.__name__}: one axis or none is needed, not {axes}")
     place = None if axes is None else axes[0]
     return wrap(np.asarray(search(known(x, search.__name__), place, keepdims=keepdims)))
-
-
-def truth_of(reduce: Any, x: Tensor, axis: Any, dim: Any, keepdims: bool) -> Tensor:
-    axes = as_axes(reduce.__name__, x.ndim, axis, dim)
-    return wrap(np.asarray(reduce(known(x, reduce.__name__), axes, keepdims=keepdims)))
 
 
 def indexable(index: Any) -> Options:

@@ -220,7 +220,7 @@ def show_steps(pages: list[list[str]], keys: Iterator[str], out: TextIO, style: 
 @contextmanager
 def keyboard(stream: TextIO) -> Iterator[Iterator[str]]:
     """The keys that are pressed, each at once and unseen; arrows come as terminals send them."""
-    if sys.platform == "win32":  # pragma: no cover
+    if sys.platform == "win32":
         yield pressed_on_windows()
     else:
         import termios
@@ -247,7 +247,7 @@ def pressed(descriptor: int) -> Iterator[str]:
         yield key.decode(errors="replace")
 
 
-def pressed_on_windows() -> Iterator[str]:  # pragma: no cover
+def pressed_on_windows() -> Iterator[str]:
     import msvcrt
 
     getch: Any = msvcrt.getwch  # type: ignore[attr-defined,unused-ignore]

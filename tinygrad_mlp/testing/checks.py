@@ -25,8 +25,6 @@ SAFETY = 8  # times the error that finite differences estimate for themselves
 UNCLEAR = 1e-3  # of a derivative: with a larger error than that, finite differences say nothing
 STARTS = tuple(2.0**-k for k in (5, 13, 21, 29, 31))  # of steps, for what varies in smaller ones
 EPS = float(np.finfo(np.float64).eps)
-
-
 NOT_FINITE = "it is not finite there"
 
 
@@ -75,23 +73,21 @@ def gradgradcheck(function: Function, inputs: Any) -> bool:
     return True
 
 
-def arrays_of(inputs: Any) -> list[ndarray]:
+def given_arrays(inputs: Any) -> list[ndarray]:
     given = inputs if isinstance(inputs, tuple) else (inputs,)
+    return [np.asarray(x.detach().numpy() if hasattr(x, "detach") else x) for x in given]
+
+
+def arrays_of(inputs: Any) -> list[ndarray]:
     try:
-        return [
-            np.array(x.detach().numpy() if hasattr(x, "detach") else x, np.float64) for x in given
-        ]
+        return [np.array(x, np.float64) for x in given_arrays(inputs)]
     except OverflowError as error:
         raise ValueError(f"the inputs are checked in float64: {error}") from error
 
 
 def inputs_of(lib: Any, function: Function, inputs: Any) -> list[ndarray]:
     """The inputs in float64, but those that the function takes only as they are."""
-    arrays = arrays_of(inputs)
-    given = [
-        np.asarray(x.detach().numpy() if hasattr(x, "detach") else x)
-        for x in (inputs if isinstance(inputs, tuple) else (inputs,))
-    ]
+    given, arrays = given_arrays(inputs), arrays_of(inputs)
     arrays = [b if b.dtype.kind == "b" else a for a, b in zip(arrays, given, strict=True)]
     if any(b.dtype.kind in "iu" for b in given):
         try:
