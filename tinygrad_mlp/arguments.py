@@ -63,9 +63,10 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> ndarray:
     if dtype is None:
         dtype = array.dtype if typed or array.dtype.kind != "f" else FLOAT
     target = as_dtype(dtype)
-    if not typed and array.size and array.dtype.kind != "b" and target.kind in "iu":
+    of_numbers = not typed or isinstance(first, np.generic)
+    if of_numbers and array.size and array.dtype.kind != "b" and target.kind in "iu":
         fits = np.iinfo(target)
-        if not (array.min() >= fits.min and array.max() <= fits.max):
+        if not (array.min().item() >= fits.min and array.max().item() <= fits.max):
             raise ValueError(f"tensor: numbers up to {array.max()} do not fit {target}")
     return array.astype(target, copy=False)
 

@@ -1331,6 +1331,7 @@ def constant(value: Any, dtype: np.dtype[Any], op: str) -> Tensor:
 def fitting(value: Any, dtype: np.dtype[Any], op: str) -> Tensor:
     """A number or an array as a Tensor whose entries a Tensor of this dtype is to take."""
     made = constant(value, dtype, op)
+    value = value.item() if isinstance(value, np.generic) else value
     whole = np.iinfo(dtype) if isinstance(value, float) and dtype.kind in "iu" else None
     if whole is not None and not whole.min <= value <= whole.max:
         raise ValueError(f"{op}: {value} does not fit {dtype}")
