@@ -1,5 +1,6 @@
 """Warnings: none of the library's own making; those that the user's numbers cause name the op."""
 
+import io
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -86,3 +87,107 @@ def test_a_warning_that_the_numbers_cause_names_the_op(
     with pytest.warns(RuntimeWarning, match=f"encountered in {name}$") as caught:
         function(x)
     assert len(caught) == 1
+
+
+def silently(function: Callable[[tg.Tensor], Any], number: float) -> tg.Tensor:
+    with np.errstate(all="ignore"):
+        made: tg.Tensor = function(tg.tensor([number], requires_grad=True))
+        return made
+
+
+def as_error(y: tg.Tensor) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        y.backward(retain_graph=True)
+
+
+# On the way back NumPy would name what the VJP is made of: log's divides.
+NAMED_BACK: list[tuple[str, str, Callable[[tg.Tensor], Any], float]] = [
+    ("log", "divide by zero", lambda x: x.log(), 0.0),
+    ("log1p", "divide by zero", lambda x: x.log1p(), -1.0),
+    ("sqrt", "divide by zero", lambda x: x.sqrt(), 0.0),
+    ("sin", "invalid value", lambda x: x.sin(), float("inf")),
+    ("div", "divide by zero", lambda x: x / 0.0, 1.0),
+    ("mul", "overflow", lambda x: x * 1e30 * 1e30, 1.0),
+    ("mul", "overflow", lambda x: x * 3e38 + x * 3e38, 1.0),  # where the two come together
+    ("pow", "divide by zero", lambda x: x**-1.5, 0.0),
+    ("cast", "overflow", lambda x: x.to("float64") * 1e300, 1.0),
+    ("steep", "divide by zero", tg.op(np.sqrt, lambda g, x: g / x, name="steep"), 0.0),
+]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize(("name", "kind", "function", "number"), NAMED_BACK)
+def test_a_warning_in_the_walk_back_names_the_op_and_the_line(
+    name: str,
+    kind: str,
+    function: Callable[[tg.Tensor], Any],
+    number: float,
+    create_graph: bool,
+) -> None:
+    y = silently(function, number)
+    with pytest.warns(RuntimeWarning, match=f"^{name}, backward: {kind} encountered$") as caught:
+        y.backward(create_graph=create_graph)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+def test_the_walk_back_does_with_a_report_what_numpy_was_told_to() -> None:
+    y = silently(tg.log, 0.0)
+    text = "log, backward: divide by zero encountered"
+    with np.errstate(divide="ignore"):
+        as_error(y)
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError, match=f"^{text}$"):
+        y.backward(retain_graph=True)
+    with pytest.raises(RuntimeWarning, match=f"^{text}$"):
+        as_error(y)
+    calls: list[tuple[str, int]] = []
+    with np.errstate(divide="call", call=lambda *args: calls.append(args)):
+        y.backward(retain_graph=True)
+    assert calls == [("divide by zero", 1)]
+    log = io.StringIO()
+    with np.errstate(divide="log", call=log):
+        y.backward(retain_graph=True)
+    assert log.getvalue() == f"Warning: {text}\n"
+
+
+def test_printed_reports_of_the_walk_back(capsys: pytest.CaptureFixture[str]) -> None:
+    y = silently(tg.log, 0.0)
+    with np.errstate(divide="print"):
+        y.backward()
+    assert capsys.readouterr().err == "Warning: log, backward: divide by zero encountered\n"
+
+
+def test_underflow_is_reported_only_to_who_asks_for_it() -> None:
+    y = silently(lambda x: x * 1e-30 * 1e-30, 1.0)
+    as_error(y)
+    with np.errstate(under="warn"), pytest.warns(RuntimeWarning, match="^mul, backward: underflow"):
+        y.backward()
+
+
+def test_a_walk_within_a_vjp_reports_its_own_op_as_the_user_wants() -> None:
+    inner_y = silently(tg.log, 0.0)
+
+    def vjp(g: Any, x: Any) -> Any:
+        inner_y.backward(retain_graph=True)
+        return g
+
+    outer = tg.op(lambda x: x + 0, vjp, name="outer")
+    y = outer(tg.tensor([1.0], requires_grad=True))
+    with pytest.warns(RuntimeWarning, match="^log, backward: divide by zero") as caught:
+        y.backward(retain_graph=True)
+    assert len(caught) == 1
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError, match="^log, backward"):
+        y.backward()
+
+
+def test_numpy_is_as_it_was_after_a_walk_back() -> None:
+    before = np.geterr(), np.geterrcall()
+    y = silently(tg.log, 0.0)
+    with pytest.warns(RuntimeWarning):
+        y.backward(retain_graph=True)
+    with pytest.raises(RuntimeWarning):
+        as_error(y)
+    assert (np.geterr(), np.geterrcall()) == before
+    with pytest.warns(RuntimeWarning, match="encountered in divide"):
+        np.ones(1) / np.zeros(1)

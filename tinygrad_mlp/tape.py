@@ -24,6 +24,7 @@ from numpy import ndarray
 from .atomic import swap
 from .decorator import Decorator
 from .ops import Op, Shape, Value
+from .reports import reporting
 
 next_position = count().__next__
 position = attrgetter("position")
@@ -129,7 +130,7 @@ Modes = tuple[bool, Any] | None
 entered: ContextVar[Modes] = ContextVar("entered", default=None)
 
 
-def run_with(modes: dict[ContextVar[bool], bool], function: Callable[..., Any], *args: Any) -> Any:
+def run_with(modes: dict[ContextVar[Any], Any], function: Callable[..., Any], *args: Any) -> Any:
     """What a function returns while context variables have these values.
 
     However it ends, they are then as before: an interrupt can come between a with statement and
@@ -243,10 +244,17 @@ def walk(
     without, those of all leaves and of the nodes that retain theirs. With ``lift``, which puts a
     saved array back on the tape as a Tensor, the VJPs run on Tensors and record in their turn.
     """
-    if lift is not None and not is_grad_enabled():
-        found: tuple[dict[Node, Value], list[Node]]
-        found = run_with({recording: True}, walk, cotangents, keep, lift)
-        return found
+    modes = reporting()
+    if lift is not None:
+        modes[recording] = True
+    found: tuple[dict[Node, Value], list[Node]] = run_with(modes, back, cotangents, keep, lift)
+    return found
+
+
+def back(
+    cotangents: dict[Node, Value], keep: set[Node] | None, lift: Lift | None
+) -> tuple[dict[Node, Value], list[Node]]:
+    """``walk``, where NumPy reports with the op's name and, with ``lift``, ops are recorded."""
     between = wanted = None
     if keep is not None:
         between = passages(keep, cotangents)

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from copy import copy
-from os.path import abspath, dirname
 from threading import Lock
 from types import FrameType
 from typing import Any
@@ -22,12 +21,11 @@ from numpy import ndarray
 from .. import functional
 from ..decorator import Decorator
 from ..ops import Op, Value
+from ..reports import users_frame
 from ..tape import Constant, Node, run_with, walk
 from ..tensor import Tensor, wrap
 
 __all__ = ["detect_anomaly"]
-
-PACKAGE = dirname(dirname(abspath(__file__)))
 
 # By the position of a node, the line of the user's code that made it; None outside of the contexts.
 lines: ContextVar[dict[int, str] | None] = ContextVar("lines", default=None)
@@ -194,12 +192,11 @@ def summary(x: Value) -> str:
     return f"{text}, and {bad}" if bad else text
 
 
-def users_line(frame: FrameType | None) -> str:
+def users_line(frame: FrameType) -> str:
     """The line outside of this package that is being run."""
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        frame = frame.f_back
-    if frame is None:
+    found, _ = users_frame(frame)
+    if found is None:
         return "an unknown line"
-    name, number = frame.f_code.co_filename, frame.f_lineno
+    name, number = found.f_code.co_filename, found.f_lineno
     source = linecache.getline(name, number).strip()
-    return f"{name}:{number}, in {frame.f_code.co_name}" + (f": {source}" if source else "")
+    return f"{name}:{number}, in {found.f_code.co_name}" + (f": {source}" if source else "")
