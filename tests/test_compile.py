@@ -6,6 +6,8 @@ numbers are, results must be equal bit for bit; elsewhere each test states what 
 """
 
 import copy
+import gc
+import linecache
 import pickle
 import sys
 import threading
@@ -1056,3 +1058,31 @@ def test_source_says_what_options_and_constants_are() -> None:
         "an array, 2, float64",
     ):
         assert text in step.source, text
+
+
+def test_numpy_reports_once_and_where_in_the_program() -> None:
+    step = tg.compile(lambda x: (x.log() * x).sum())
+    for _ in range(2):  # while it is traced, and later
+        with pytest.warns(RuntimeWarning) as caught:
+            step(np.array([0.0, 1.0]))
+        shown = [(str(w.message), linecache.getline(w.filename, w.lineno).strip()) for w in caught]
+        assert shown == [
+            ("divide by zero encountered in log", "out0 = np.log(x)  # v1 = log(x), 2"),
+            (
+                "invalid value encountered in divide",
+                "np.divide(x, x, out=buffer0)  # v3 = x / x, 2",
+            ),
+        ]
+
+
+def test_a_program_that_is_gone_leaves_no_source() -> None:
+    def known() -> set[str]:
+        return {name for name in linecache.cache if name.startswith("<compiled")}
+
+    before = known()
+    step = tg.compile(lambda x: x.sum())
+    step(np.ones(2))
+    assert len(known() - before) == 1
+    del step
+    gc.collect()
+    assert known() <= before

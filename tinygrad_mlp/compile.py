@@ -21,6 +21,7 @@ from .functional import grad, gradients_of
 from .in_place import Before, Values, changed, rewrite, undo, watched
 from .ops import Op
 from .program import Program, values_of
+from .reports import settings, silent
 from .tape import Node, is_tracing, leaf, record, recording, run_with
 from .tensor import Tensor, wrap
 
@@ -157,7 +158,8 @@ def usable(names: list[str]) -> bool:
 # From a function to its graph.
 
 # With these, everything is recorded, and no value that depends on an argument can be asked for.
-TRACING = {recording: True, is_tracing: True}
+# NumPy is silent, for the program, which is run next, reports the same.
+TRACING = {recording: True, is_tracing: True, settings: silent}
 ARGUMENT = Op("argument", "x", np.positive)  # of a dtype that no gradient flows to
 
 

@@ -7,13 +7,16 @@ shared with values that are no longer needed, and each op one line.
 
 from __future__ import annotations
 
+import linecache
 import re
 from bisect import insort
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import count
 from math import prod
 from textwrap import wrap
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 from numpy import ndarray
@@ -765,6 +768,9 @@ def is_within(array: Any, owners: set[int]) -> bool:
     return False
 
 
+next_number = count(1).__next__
+
+
 class Program:
     """The program for one signature: its source, and buffers for each call under way."""
 
@@ -796,7 +802,11 @@ class Program:
             ]
         )
         scope = writer.scope
-        exec(self.source, scope)
+        # By this name Python finds the line to show in tracebacks and with NumPy's warnings.
+        file = f"<compiled program {next_number()}>"
+        linecache.cache[file] = len(self.source), None, self.source.splitlines(True), file
+        finalize(self, linecache.cache.pop, file, None)
+        exec(compile(self.source, file, "exec"), scope)
         # The signature as straight-line code too, for it is tested at each call.
         tests = (
             f"type(x{i}) is array and x{i}.dtype is dtype{i} and x{i}.shape == {a.shape}"

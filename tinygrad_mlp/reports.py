@@ -78,6 +78,7 @@ def settings_with(**modes: Any) -> tuple[ContextVar[Any], Any]:
 settings, every_call = settings_with(all="call")
 # Underflow, which NumPy is silent about by itself, is frequent, and each call takes time.
 _, usual_calls = settings_with(divide="call", over="call", invalid="call", under="ignore")
+_, silent = settings_with(all="ignore")
 untouched = Context().run(settings.get)
 
 
