@@ -24,10 +24,14 @@ CASES: list[tuple[str, Call, type[Exception], str]] = [
     # Shapes that do not fit.
     ("matmul", lambda: x @ x, ValueError, r"matmul: shapes \(2, 3\) and \(2, 3\) do not fit.*last"),
     ("vector", lambda: row @ x, ValueError, r"matmul: shapes \(3,\) and \(2, 3\) do not fit"),
+    ("short vector", lambda: ones(2) @ x.T, ValueError, r"matmul: shapes \(2,\) and \(3, 2\)"),
     ("batch", lambda: ones(2, 3, 3) @ ones(4, 3, 3), ValueError, r"matmul: .*\(4, 3, 3\) do not"),
     ("0-d matmul", lambda: x @ 2, ValueError, r"matmul: .*\(2, 3\) and \(\).*0-d.* use \*"),
     ("array @", lambda: np.ones((2, 2)) @ x.T, ValueError, r"matmul: .*\(2, 2\) and \(3, 2\)"),
     ("mm", lambda: x.mm(row), ValueError, r"mm: two matrices.*\(2, 3\) and \(3,\).*matmul"),
+    ("mm left", lambda: row.mm(x.T), ValueError, r"mm: two matrices.*\(3,\) and \(3, 2\)"),
+    ("mm batch left", lambda: ones(2, 3, 3).mm(x.T), ValueError, r"mm: two .*\(2, 3, 3\) and"),
+    ("mm batch", lambda: x.mm(ones(2, 3, 3)), ValueError, r"mm: two .*and \(2, 3, 3\)"),
     ("mm of a number", lambda: tg.mm(x, 3), ValueError, r"mm: two matrices.*\(2, 3\) and \(\)"),
     ("t", lambda: ones(1, 2, 3).t(), ValueError, r"t: a matrix is needed.*\(1, 2, 3\).*mT"),
     *(
@@ -60,6 +64,7 @@ CASES: list[tuple[str, Call, type[Exception], str]] = [
     ("expand", lambda: x.expand(3, 3), ValueError, r"expand: shape \(2, 3\) .*to \(3, 3\)"),
     ("expand new", lambda: x.expand(-1, 2, 3), ValueError, r"expand: .*\(-1, 2, 3\)"),
     ("expand less", lambda: x.expand(3), ValueError, r"expand: shape \(2, 3\) .*\(3,\)"),
+    ("expand by less", lambda: ones(2, 2).expand(2), ValueError, r"expand: .*to \(2,\)"),
     ("cat", lambda: tg.cat([x, row]), ValueError, r"cat: shapes \(2, 3\), \(3,\) must be alike"),
     (
         "cat with 0-d",
@@ -156,6 +161,9 @@ CASES: list[tuple[str, Call, type[Exception], str]] = [
     ),
     ("mean", lambda: whole.mean(), TypeError, r"mean: a float dtype .* int64; use \.float\(\)"),
     ("condition", lambda: tg.where(whole, x, x), TypeError, "where: .*bool, not int64; compare"),
+    ("mean of bools", lambda: bools.mean(), TypeError, "mean: a float dtype is needed, not bool"),
+    ("large bound", lambda: whole.clamp(min=2**70), ValueError, "clamp: Python int"),
+    ("force", lambda: x.numpy(True), TypeError, "positional argument"),
     ("bounds", lambda: x.clamp(x), TypeError, "clamp: the bounds are numbers.*maximum"),
     ("no bounds", lambda: x.clamp(), ValueError, "clamp: give min, max or both"),
     ("logic", lambda: x & x, TypeError, "both: bools or whole numbers .*float32 and float32; comp"),
@@ -210,6 +218,8 @@ CASES: list[tuple[str, Call, type[Exception], str]] = [
     ("leaf", lambda: ones(2).add_(1), RuntimeError, r"in place: a leaf .*no_grad\(\)"),
     # To Python.
     ("item", lambda: x.item(), ValueError, r"item: one entry is needed, and the shape is \(2, 3\)"),
+    ("item of none", lambda: ones(0).item(), ValueError, r"item: one entry is needed.*\(0,\)"),
+    ("bool of none", lambda: bool(ones(0)), ValueError, r"truth value of a Tensor of shape \(0,\)"),
     ("float", lambda: float(x), ValueError, r"item: one entry is needed.*\(2, 3\)"),
     ("bool", lambda: bool(x), ValueError, r"truth value .* shape \(2, 3\) is ambiguous; .*any\(\)"),
     ("index of a float", lambda: [1][tg.tensor(0.0)], TypeError, "an integer, not .* float32"),
@@ -239,6 +249,7 @@ def graph() -> tuple[list[tg.Tensor], tg.Tensor]:
     ("call", "error", "match"),
     [
         (lambda y: y.backward(), ValueError, r"backward: .*shape \(2,\) needs a gradient.*\.sum"),
+        (lambda y: y[:0].backward(), ValueError, r"backward: .*shape \(0,\) needs a gradient"),
         (lambda y: y.backward(np.ones(3)), ValueError, r"backward: .*\(3,\) is not .*\(2,\)"),
         (
             lambda y: y.backward(np.ones((1, 2))),

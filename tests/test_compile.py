@@ -857,6 +857,14 @@ def test_what_a_function_made_can_be_changed_in_place() -> None:
         assert_equal(step(x), plain(function(tg.tensor(x))))
 
 
+def test_a_constant_has_the_value_that_it_has_by_then() -> None:
+    x, c = tg.tensor([1.0, 2.0], requires_grad=True), tg.tensor([3.0, 4.0])
+    assert (x * c).requires_grad  # from now on the tape knows it
+    c += 1
+    step = tg.compile(lambda x: x * c, gradients=False)
+    assert step(x.detach()).tolist() == [4, 10]
+
+
 def test_detach_in_place() -> None:
     def function(x: Any) -> Any:
         h = x * 2

@@ -237,6 +237,23 @@ def test_a_broadcasting_op_has_its_vjps_checked_too(shape: tuple[int, ...]) -> N
     assert x.grad is None
 
 
+def test_a_backward_inside_of_another_may_release_what_that_walks() -> None:
+    outputs: list[tg.Tensor] = []
+
+    def vjp(g: Any) -> Any:
+        if outputs:
+            outputs.pop().backward()
+        return g * 1
+
+    x = leaf(2.0)
+    y = tg.op(lambda x: x + 0, vjp, name="nosy")(x) * 3
+    outputs.append(y)
+    with pytest.raises(RuntimeError, match=r"^mul: this part of the graph was released"):
+        y.backward()
+    assert x.grad is not None
+    assert x.grad.item() == 3  # of the one inside
+
+
 def test_errors_of_forwards() -> None:
     x = leaf([1.0, 2.0])
 

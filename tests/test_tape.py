@@ -594,6 +594,8 @@ def test_requires_grad_() -> None:
     assert x.requires_grad_() is x
     assert x.requires_grad
     (x * x).sum().backward()
+    assert x.requires_grad_(np.True_) is x  # type: ignore[arg-type]
+    assert grads(x) == [[2, 4]]
     assert x.requires_grad_(False) is x
     assert not x.requires_grad
     x.requires_grad = True
@@ -623,6 +625,10 @@ def test_grad_may_be_set() -> None:
     assert grads(x) == [[3, 5]]
     with pytest.raises(RuntimeError, match="does not require grad"):
         tg.ones(2).grad = tg.ones(2)
+    # Nothing is what there is already.
+    for y in (tg.ones(2), x * 2):
+        y.grad = None
+        assert y.grad is None
     with pytest.raises(RuntimeError, match="does not require grad"):
         tg.ones(2).retain_grad()
 
@@ -664,6 +670,9 @@ IN_PLACE: list[tuple[Any, float]] = [
     (lambda t: t.div_(2), 0.5),
     (lambda t: t.pow_(2), 2 * 6),
     (lambda t: t.copy_(t * 5), 5),
+    (lambda t: t.copy_(tg.tensor(7.0)), 0),
+    (lambda t: t.fill_(7), 0),
+    (lambda t: t.zero_(), 0),
 ]
 
 
@@ -673,6 +682,7 @@ def test_in_place_on_results(change: Any, slope: float) -> None:
     y = x * 3
     z = y * y  # holds the old value of y
     assert change(y) is y
+    assert y.requires_grad
     (y + z).backward()
     assert grads(x) == [3 * slope + 36]
 
@@ -725,6 +735,14 @@ def test_retain_grad_follows_a_change_in_place() -> None:
     y *= 2
     (y * 5).backward()
     assert grads(x, y) == [30, 5]
+
+
+def test_a_part_that_is_changed_in_place_is_changed_once() -> None:
+    """x[0] += 1 changes the part, and then Python assigns it to where it is already."""
+    y = leaf([1.0, 2.0]) * 2
+    y[0] += 1
+    assert (y.tolist(), y.grad_fn.name()) == ([3, 4], "CopySlices")
+    assert "CopySlices" not in [f.name() for f, _ in y.grad_fn.next_functions if f is not None]
 
 
 def test_a_change_in_place_does_not_reach_copies() -> None:

@@ -186,6 +186,7 @@ def test_reductions_of_whole_numbers() -> None:
     assert (x.sum().dtype, x.sum().item()) == (np.int64, 10)
     assert (x.sum(dtype="float64").dtype, (x > 1).sum().tolist()) == (np.float64, 3)
     assert (x.amax().dtype, x.max(0).values.tolist()) == (np.int8, [3, 4])
+    assert x.to("uint8").sum().dtype == x.bool().sum(1).dtype == np.int64
     with pytest.raises(
         TypeError, match=r"mean: a float dtype is needed, not int8; use \.float\(\)"
     ):
@@ -195,6 +196,9 @@ def test_reductions_of_whole_numbers() -> None:
 def test_conversions() -> None:
     x = tg.tensor([0.0, 1.5, -1.5])
     assert x.to("float32") is x
+    # The dtype of an unpickled array is equal to NumPy's own, but another object.
+    y = tg.tensor(pickle.loads(pickle.dumps(np.ones(2))))
+    assert y.to("float64") is y
     assert (x.long().tolist(), x.bool().tolist()) == ([0, 1, -1], [False, True, True])
     dtypes = [t.dtype for t in (x.double(), x.float(), x.long(), x.bool(), x.astype("int8"))]
     assert dtypes == [np.dtype(d) for d in ("f8", "f4", "i8", "?", "i1")]
@@ -258,6 +262,7 @@ def test_numbers_of_tensors() -> None:
     assert type(tg.tensor(2).item()) is int
     assert [range(5)[tg.tensor(2)], *range(tg.tensor([2]))] == [2, 0, 1]
     assert f"{tg.tensor(2.5):.3f}" == "2.500"
+    assert f"{tg.tensor([2.5, 1.0])}" == "tensor([2.5000, 1.0000])"
     assert (bool(tg.tensor(0.0)), bool(tg.tensor([[False]]))) == (False, False)
     assert leaf([1.0, 2.0]).tolist() == [1, 2]
 
@@ -302,6 +307,7 @@ def test_comparisons_in_the_tensors_own_dtype() -> None:
     small = tg.tensor([0, 255], dtype="uint8")
     assert [(small > -1).tolist(), (small < 256).tolist()] == [[True] * 2] * 2
     assert (small == 0.5).tolist() == [False, False]
+    assert [(t < 10**30).tolist() for t in (small, small.bool())] == [[True] * 2] * 2
 
 
 def test_comparisons_with_other_things() -> None:
@@ -481,6 +487,10 @@ def test_clamp() -> None:
     assert (whole.clamp(2, 6).tolist(), whole.clamp(2, 6).dtype) == ([2, 5, 6], np.int8)
     assert (whole.clamp(min=2).tolist(), whole.clamp(max=5).tolist()) == ([2, 5, 9], [1, 5, 5])
     assert (whole.clamp(2.5).tolist(), whole.clamp(2.5).dtype) == ([2.5, 5, 9], np.float32)
+    assert ((whole > 1).clamp(max=0).tolist(), (whole > 1).clamp(max=0).dtype) == (
+        [0] * 3,
+        np.int64,
+    )
 
 
 def test_where() -> None:
@@ -586,6 +596,7 @@ def test_flatten_keeps_the_axes_around() -> None:
         a, b = start % 4, end % 4
         size = int(np.prod(x.shape[a : b + 1]))
         assert x.flatten(start, end).shape == (*x.shape[:a], size, *x.shape[b + 1 :])
+    assert x.flatten(1, 1) is x
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
@@ -631,6 +642,11 @@ def test_products_are_named_as_in_pytorch(x: Any, y: Any, name: str) -> None:
 # What an op was made by, and what its options are called.
 
 
+@pytest.mark.parametrize(("way", "expected"), [("softmax", 1), ("log_softmax", 0)])
+def test_softmax_of_a_single_number(way: str, expected: float) -> None:
+    assert getattr(tg.tensor(1000.0), way)(0).item() == expected
+
+
 def test_softmax_sums_to_one() -> None:
     np.testing.assert_allclose(tg.tensor([0.0, np.log(3.0)]).softmax(0).numpy(), [0.25, 0.75], 1e-6)
 
@@ -646,10 +662,68 @@ def test_a_whole_number_to_the_power_0_is_1() -> None:
     assert (tg.tensor([0, 2, -3]) ** 0).tolist() == [1, 1, 1]
 
 
+def test_powers_of_bools_are_whole_numbers() -> None:
+    for p, expected in ((0, [1, 1]), (1, [0, 1]), (2, [0, 1])):
+        y = tg.tensor([False, True]) ** p
+        assert (y.tolist(), y.dtype) == (expected, np.int64)
+
+
 def test_where_the_largest_and_smallest_are() -> None:
     x = tg.tensor([[1.0, 5.0], [7.0, 2.0]])
     assert x.argmax(axis=0, keepdims=True).tolist() == [[1, 0]]
     assert x.argmin(dim=1, keepdim=True).tolist() == [[0], [1]]
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "amax", "amin", "any", "all", "argmax", "argmin"])
+def test_axes_may_be_named(name: str) -> None:
+    x = tg.tensor([[1.0, 5.0, 0.0], [7.0, 2.0, 4.0]])
+    expected = getattr(np, name)(x.numpy(), axis=1, keepdims=True).tolist()
+    for names in (("axis", "keepdims"), ("dim", "keepdim")):
+        assert getattr(x, name)(**dict(zip(names, (1, True), strict=True))).tolist() == expected
+
+
+def test_axes_of_size_1_may_be_named() -> None:
+    x = tg.zeros(2, 1)
+    for name in ("axis", "dim"):
+        assert (x.squeeze(**{name: 1}).shape, x.unsqueeze(**{name: 0}).shape) == ((2,), (1, 2, 1))
+
+
+def test_products_of_long_axes() -> None:
+    """Python has one object for a small number, but not for one above 256."""
+    x, y = np.arange(300.0), np.arange(600.0).reshape(300, 2)
+    assert (tg.tensor(x) @ tg.tensor(y)).tolist() == (x @ y).tolist()
+
+
+@pytest.mark.parametrize("number", [-128.0, -2.7, 0.0, 2.7, 127.0, np.float64(2.7)])
+def test_whole_numbers_take_floats_that_fit(number: float) -> None:
+    x, y = tg.zeros(2, dtype="int8"), tg.zeros(2, dtype="int8")
+    x[0] = number
+    assert (x.tolist(), y.fill_(number).tolist()) == ([int(number), 0], [int(number)] * 2)
+
+
+@pytest.mark.parametrize("number", [-129.0, 128.0, -1e30])
+def test_whole_numbers_refuse_floats_that_do_not_fit(number: float) -> None:
+    x = tg.zeros(2, dtype="int8")
+    with pytest.raises(ValueError, match=r"setitem: .* does not fit int8"):
+        x[0] = number
+
+
+def test_floats_take_any_number() -> None:
+    x = tg.zeros(2)
+    x[0] = 0.5
+    x[1] = True
+    assert (x.tolist(), x.fill_(2.5).tolist(), x.fill_(3).tolist()) == (
+        [0.5, 1],
+        [2.5] * 2,
+        [3] * 2,
+    )
+
+
+def test_what_is_printed_says_where_it_stands() -> None:
+    x = tg.tensor([1.0], requires_grad=True)
+    assert repr(x) == "tensor([1.], requires_grad=True)"
+    assert repr(x * 2) == "tensor([2.], grad_fn=<MulBackward0>)"
+    assert repr(x.detach()) == "tensor([1.])"
 
 
 def test_to_a_device_and_a_dtype() -> None:
@@ -657,6 +731,13 @@ def test_to_a_device_and_a_dtype() -> None:
     assert x.to("cpu") is x
     assert x.to("cpu", "float64").dtype == np.float64
     assert x.to("float64").dtype == np.float64
+    # In PyTorch non_blocking and copy may follow without their names.
+    for first in (("cpu", "float32"), ("float32",), (x,)):
+        assert x.to(*first, True) is x.to(*first, True, False) is x
+        assert x.to(*first, False, True) is not x
+    assert x.to("cpu", "float64", True).dtype == np.float64
+    with pytest.raises(TypeError, match="to: after the dtype come non_blocking and copy"):
+        x.to("cpu", "float64", False, True, True)
 
 
 def test_ops_of_the_table_take_tensors() -> None:

@@ -184,7 +184,7 @@ def reduction(op: Op, doc: str) -> Callable[..., Tensor]:
             axes = as_axes(op.name, self._array.ndim, axis, dim)
         x = self if dtype is None else self.to(dtype)
         if op is ops.sum:
-            if x._array.dtype.kind != "f":
+            if x._array.dtype.kind in "biu":
                 x = x.to(np.int64)
         elif op is ops.mean:
             if x._array.dtype.kind != "f":
@@ -503,9 +503,7 @@ class Tensor(Names):
     def __repr__(self) -> str:
         node = self._node
         made = None if node is None or node.op is None else name_of(node)
-        printed = format_tensor(
-            self._array, requires_grad=node is not None and made is None, grad_fn=made
-        )
+        printed = format_tensor(self._array, requires_grad=node is not None, grad_fn=made)
         return f"Parameter containing:\n{printed}" if hasattr(self, "_parameter") else printed
 
     def _repr_html_(self) -> str:
@@ -962,8 +960,9 @@ class Tensor(Names):
         """With entries of another dtype; gradients come back in this one's.
 
         Whole numbers do not require grad: nothing flows back through them. As in PyTorch, a device,
-        which is the CPU, or a device and a dtype, or a Tensor for its dtype, may stand first. The
-        result is the Tensor itself where nothing changes, unless ``copy``.
+        which is the CPU, or a device and a dtype, or a Tensor for its dtype, may stand first, and
+        then ``non_blocking``, which changes nothing, and ``copy``. The result is the Tensor itself
+        where nothing changes, unless ``copy``.
 
         >>> import tinygrad_mlp as tg
         >>> tg.tensor([1, 2]).to("cpu", tg.float64)
@@ -973,9 +972,12 @@ class Tensor(Names):
             if isinstance(target, Tensor):
                 dtype = target.dtype
             elif not isinstance(target, np.dtype) and is_device(target):
-                device, dtype = target, more[0] if more else dtype
+                device, dtype, more = target, more[0] if more else dtype, more[1:]
             else:
                 dtype = target
+            copy, *rest = more[1:] or (copy,)
+            if rest:
+                raise TypeError("to: after the dtype come non_blocking and copy, and no more")
         require_cpu(device)
         target = self.dtype if dtype is None else as_dtype(dtype)
         if target == self.dtype:
@@ -1102,11 +1104,11 @@ def vector_product(x: Any, y: Any) -> Tensor:
     """The matrix product where one of the two may be a vector."""
     x, y = agree(ops.matmul, x, y)
     p, q = x.ndim, y.ndim
-    if p == 0 or q == 0:
+    if 0 in (p, q):
         raise ValueError(
             f"matmul: shapes {x.shape} and {y.shape}: a 0-d Tensor has no matrix product; use *"
         )
-    if x.shape[-1] != y.shape[max(q - 2, 0)]:
+    if x.shape[-1] != y.shape[-2:][0]:
         raise ValueError(misfit(ops.matmul, None, x.shape, y.shape))
     row = x if p > 1 else x.unsqueeze(0)
     column = y if q > 1 else y.unsqueeze(1)
@@ -1184,7 +1186,7 @@ def extremum(x: Tensor, name: str, axis: Any, dim: Any, keepdims: bool) -> Any:
         return Extremum(shown(x.clone(), f"{numbered}0"), wrap(np.array(0)))
     require_entries(name, x.shape, (place,))
     indices = (x.argmax if name == "max" else x.argmin)(place, keepdim=True)
-    grid = list(np.indices(indices.shape, sparse=True))
+    grid = list(np.ix_(*map(np.arange, indices.shape)))
     grid[place] = indices._array
     values = x[tuple(grid)]
     if not keepdims:
@@ -1205,9 +1207,9 @@ def below_largest(x: Tensor, name: str, dim: int, dtype: DTypeLike | None) -> Te
 def place_of(search: Any, x: Tensor, axis: Any, dim: Any, keepdims: bool) -> Tensor:
     axes = as_axes(search.__name__, x.ndim, axis, dim)
     require_entries(search.__name__, x.shape, axes)
-    if axes is not None and len(axes) > 1:
+    place, *more = axes or (None,)
+    if more:
         raise TypeError(f"{search.__name__}: one axis or none is needed, not {axes}")
-    place = None if axes is None else axes[0]
     return wrap(np.asarray(search(known(x, search.__name__), place, keepdims=keepdims)))
 
 
