@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from textwrap import dedent
 from typing import Any
 
@@ -176,7 +175,7 @@ def test_options(options: dict[str, Any], array: NDArray[Any], expected: str) ->
 def test_options_stay_but_sci_mode_does_not() -> None:
     set_printoptions(profile="full", precision=2, sci_mode=True)
     set_printoptions(linewidth=100)
-    assert asdict(get_printoptions()) == {
+    assert get_printoptions()._asdict() == {
         "precision": 2,
         "threshold": INF,
         "edgeitems": 3,

@@ -10,13 +10,12 @@ Start with ``ops``, the table of ops and their VJPs, then ``tape`` and ``tensor`
 """
 
 import builtins as _builtins
+import sys as _sys
+from typing import TYPE_CHECKING
 
 import numpy as _np
 
-from . import autograd, nn, optim
-from .autograd import inference_mode
-from .compare import Comparison, compare
-from .compile import compile
+from . import nn
 from .creation import (
     arange,
     as_tensor,
@@ -40,20 +39,27 @@ from .creation import (
     zeros,
     zeros_like,
 )
-from .custom import op
-from .derive import derive, formula
 from .devices import accelerator, cuda, device, mps, xpu
-from .explain import explain
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .functions import *
 from .functions import METHODS as _METHODS
 from .joining import cat, hstack, meshgrid, stack, vstack, where
+from .later import Package as _Package
 from .missing import module_getattr as _module_getattr
 from .printing import get_printoptions, set_printoptions
 from .random import Generator, manual_seed
-from .saving import load, save
 from .tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .tensor import Tensor
+
+if TYPE_CHECKING:
+    from . import autograd, optim
+    from .autograd import inference_mode
+    from .compare import Comparison, compare
+    from .compile import compile
+    from .custom import op
+    from .derive import derive, formula
+    from .explain import explain
+    from .saving import load, save
 
 __version__ = "0.1.0"
 
@@ -78,7 +84,29 @@ def is_tensor(obj: object) -> _builtins.bool:
     return isinstance(obj, Tensor)
 
 
-__getattr__ = _module_getattr(__name__)
+# The other names, by the modules they are in, which are imported when one is first asked for: with
+# them all, the import would take twice as long.
+_LATER = {
+    "Comparison": "compare",
+    "autograd": "autograd",
+    "compare": "compare",
+    "compile": "compile",
+    "derive": "derive",
+    "explain": "explain",
+    "formula": "derive",
+    "inference_mode": "autograd",
+    "load": "saving",
+    "op": "custom",
+    "optim": "optim",
+    "save": "saving",
+}
+__getattr__ = _module_getattr(__name__, _LATER)
+_sys.modules[__name__].__class__ = _Package
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
+
 
 __all__ = [
     "Comparison",

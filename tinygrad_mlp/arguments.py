@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from operator import index
 from reprlib import repr as brief
 from types import EllipsisType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import ndarray
-from numpy.typing import DTypeLike
 
 from . import ops
 from .ops import Axes, Op, Shape
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 NUMBERS = (bool, int, float, np.bool, np.integer, np.floating)
 DTYPES = frozenset(map(np.dtype, ("?", "u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8")))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from .arguments import FLOAT, as_dtype, as_shape
 from .devices import require_cpu
 from .missing import says_what_it_takes
 from .random import Generator, _multiply_add, source
 from .tensor import Number, Tensor, wrap
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 @says_what_it_takes

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from inspect import getattr_static, signature
 from typing import Any, ParamSpec, TypeVar
 
 from .absent import absent
+from .later import first_use
 
 # Patterns of names, each with what comes nearest: first a name of this package.
 NEAREST = (
@@ -185,10 +186,15 @@ def say_what_is_missing(cls: type) -> frozenset[str]:
     return names
 
 
-def module_getattr(module: str) -> Callable[[str], Any]:
-    """A ``__getattr__`` for a module of this package that has names of PyTorch's."""
+def module_getattr(module: str, later: Mapping[str, str] | None = None) -> Callable[[str], Any]:
+    """A ``__getattr__`` for a module of this package that has names of PyTorch's.
+
+    ``later`` are the names that wait for their first use, with the submodules that they are in.
+    """
 
     def getattr_(name: str) -> Any:
+        if later and name in later:
+            return first_use(module, name, later[name])
         raise absent(module, name, dir(sys.modules[module]), rules=NEAREST)
 
     return getattr_

@@ -5,14 +5,17 @@ The reference is the output of PyTorch 2.13 on the CPU with its default dtype, f
 module knows NumPy arrays only; the Tensor says what to print after the numbers.
 """
 
+from __future__ import annotations
+
 import math
-from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from reprlib import repr as brief
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["DTYPE_PREFIX", "PrintOptions", "format_tensor", "get_printoptions", "set_printoptions"]
 
@@ -22,8 +25,7 @@ DTYPE_PREFIX = "torch."
 _OPENING = "tensor("
 
 
-@dataclass(frozen=True)
-class PrintOptions:
+class PrintOptions(NamedTuple):
     """How Tensors are printed; names and defaults are those of `torch.set_printoptions`."""
 
     precision: int = 4
@@ -103,7 +105,7 @@ def set_printoptions(
         if not value >= least:  # written so that NaN is refused
             raise ValueError(f"{name} must be {least} or more, got {brief(value)}")
         changes[name] = int(value) if kind is Integral else value
-    _options = replace(_options, **changes, sci_mode=sci_mode)
+    _options = _options._replace(**changes, sci_mode=sci_mode)
 
 
 def format_tensor(

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import math
 import operator
-import threading
+from _thread import allocate_lock
 from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator
 from reprlib import repr as brief
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
 from .atomic import swap
 from .tape import is_tracing
 
-__all__ = ["Generator", "default_generator", "manual_seed"]
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
-Array = NDArray[Any]
+    Array = NDArray[Any]
+
+__all__ = ["Generator", "default_generator", "manual_seed"]
 
 
 class Generator:
@@ -227,7 +229,7 @@ def _one_at_a_time() -> Callable[..., Any]:
     No line of this module stands between taking the lock and giving it back: contextlib does both
     around the call, so that no interrupt can leave it locked.
     """
-    lock = threading.Lock()
+    lock = allocate_lock()
     ends = {"__enter__": lock.acquire, "__exit__": lock.__exit__}
     alone: Any = type("alone", (ContextDecorator,), ends)()
     call: Callable[..., Any] = alone(lambda function, *args: function(*args))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 import numpy as np
 from numpy import ndarray
-from numpy.typing import DTypeLike
 
 from . import ops
 from .arguments import (
@@ -63,6 +62,9 @@ from .tape import (
     tag_of,
     walk,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 Number = bool | int | float
 Options = tuple[Any, ...]

@@ -9,15 +9,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..functional import grad, gradients_into_leaves
 from ..missing import module_getattr
 from ..tape import Recording, enable_grad, no_grad, set_grad_enabled
 from ..tensor import Tensor
-from . import functional
-from .anomaly import detect_anomaly
-from .function import Function
+
+if TYPE_CHECKING:
+    from . import functional
+    from .anomaly import detect_anomaly
+    from .function import Function
 
 __all__ = [
     "Function",
@@ -31,7 +33,12 @@ __all__ = [
     "set_grad_enabled",
 ]
 
-__getattr__ = module_getattr(__name__)
+LATER = {"Function": "function", "detect_anomaly": "anomaly", "functional": "functional"}
+__getattr__ = module_getattr(__name__, LATER)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LATER})
 
 
 def backward(

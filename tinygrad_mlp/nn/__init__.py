@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import sqrt
 from reprlib import repr as brief
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
-from numpy.typing import DTypeLike
 
 from ..absent import absent
 from ..arguments import FLOAT, as_dtype, as_shape
@@ -26,6 +25,9 @@ from ..in_place import Values, changed, moved, rewrite
 from ..random import default_generator
 from ..tensor import Tensor, mark_parameter, wrap
 from . import functional
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 __all__ = [
     "BCEWithLogitsLoss",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from math import sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import ndarray
@@ -21,10 +21,13 @@ from numpy import ndarray
 from ..absent import absent
 from ..atomic import Change, assign, carry_out, swap
 from ..in_place import Values, changed, rewrite
+from ..later import first_use
 from ..nn import loaded, zero_grad
 from ..tape import recording, run_with
 from ..tensor import Tensor, wrap
-from . import lr_scheduler
+
+if TYPE_CHECKING:
+    from . import lr_scheduler
 
 __all__ = ["Adam", "AdamW", "Optimizer", "SGD", "lr_scheduler"]
 
@@ -39,7 +42,13 @@ RULES = (
 
 
 def __getattr__(name: str) -> Any:
+    if name == "lr_scheduler":
+        return first_use(__name__, name, name)
     raise absent("optim", name, __all__, NEAREST, RULES)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 Group = dict[str, Any]

@@ -14,6 +14,7 @@ True
   ``broadcastable_shapes``, ``arrays``, ``tensors``, ``two_layer_problems`` and ``programs``.
 """
 
+from ..later import first_use
 from .checks import check_op, gradcheck, gradgradcheck
 from .fuzzing import Plan, Report, fuzz
 from .generating import generate
@@ -45,7 +46,5 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name == "strategies":
-        from importlib import import_module
-
-        return import_module(f"{__name__}.strategies")
+        return first_use(__name__, name, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
