@@ -9,10 +9,10 @@ import copy
 import gc
 import linecache
 import pickle
-import sys
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from itertools import combinations
 from typing import Any
 
@@ -27,7 +27,7 @@ import tinygrad_mlp as tg
 from tinygrad_mlp import ops
 from tinygrad_mlp.two_layer import BIASES, NAMES, error_bounds, loss, problem
 
-compiler = sys.modules["tinygrad_mlp.program"]
+compiler = import_module("tinygrad_mlp.program")
 f32 = np.float32
 quarter = settings(  # for each of the three ways of ``sizes``
     max_examples=max(1, settings().max_examples // 4),

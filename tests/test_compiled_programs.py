@@ -4,8 +4,8 @@ How far they may differ is what rounding does to the tape's own answer, measured
 measures it; values, gradients and second derivatives are compared.
 """
 
-import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from tinygrad_mlp.testing.programs import Program
 from tinygrad_mlp.testing.quoted import answers
 from tinygrad_mlp.testing.strategies import programs
 
-writer = sys.modules["tinygrad_mlp.program"]
+writer = import_module("tinygrad_mlp.program")
 
 
 def array_of(x: tg.Tensor) -> Any:

@@ -180,7 +180,7 @@ class Missing:
 
 def say_what_is_missing(cls: type) -> frozenset[str]:
     """Have a class meet the names of METHODS with the nearest that it has; returns those names."""
-    names = frozenset(METHODS.split()).difference(dir(cls))
+    names = frozenset(name for name in METHODS.split() if not hasattr(cls, name))
     for name in names:
         setattr(cls, name, Missing(name))
     return names
