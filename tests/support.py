@@ -4,7 +4,9 @@ A case is an op at random inputs. ``run`` is written so that the same lines work
 and under PyTorch, ``numpy`` is the same on arrays, and the inputs lie where the op is smooth.
 """
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,6 +44,17 @@ def weights(shape: tuple[int, ...], start: int = 1, dtype: Any = np.float64) -> 
 
 def value(tensor: tg.Tensor) -> ndarray:
     return tensor.detach().numpy()
+
+
+@contextmanager
+def often_another_thread() -> Iterator[None]:
+    """Threads take turns after microseconds, so that what one of them disturbs is disturbed."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
 
 
 # Values. Steps of finite differences are 1/512, so 0.1 is far from a kink.

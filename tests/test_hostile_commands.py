@@ -161,7 +161,8 @@ def write_files(folder: Path) -> None:
 def value(choice: random.Random, dest: str) -> str:
     good = GOOD.get(dest, [])
     if dest in ENDLESS:
-        numbers = [w for w in HOSTILE if not w.strip("9²").isdecimal() and w != "1e308"]
+        plain = {w: w.replace("_", "").strip("9²") for w in HOSTILE}
+        numbers = [w for w in HOSTILE if not plain[w].isdecimal() and w != "1e308"]
         return choice.choice(good * 9 + numbers)
     if good and choice.random() < 0.6:
         return choice.choice(good)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support import often_another_thread
 
 from tinygrad_mlp.random import Generator, default_generator, manual_seed
 
@@ -233,16 +234,12 @@ def test_threads_share_one_stream() -> None:
         for _ in range(draws):
             drawn.append(generator.normal((6,), "float64").tobytes())
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
+    with often_another_thread():
         threads = [threading.Thread(target=work) for _ in range(workers)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    finally:
-        sys.setswitchinterval(interval)
     expected = [reference.normal((6,), "float64").tobytes() for _ in range(workers * draws)]
     assert sorted(drawn) == sorted(expected)
 

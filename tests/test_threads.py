@@ -1,7 +1,6 @@
 """Threads and asyncio tasks: whatever they share, no update is lost and no mode leaks."""
 
 import asyncio
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import leaf, value
+from support import leaf, often_another_thread, value
 
 import tinygrad_mlp as tg
 
@@ -18,11 +17,9 @@ ROUNDS = [100, pytest.param(10_000, marks=pytest.mark.soak)]
 
 
 @pytest.fixture(autouse=True)
-def often_another_thread() -> Iterator[None]:
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
+def taking_turns() -> Iterator[None]:
+    with often_another_thread():
+        yield
 
 
 def in_threads(work: Callable[[int], Any], threads: int = THREADS) -> list[Any]:
