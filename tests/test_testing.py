@@ -23,6 +23,8 @@ import tinygrad_mlp as tg
 from tinygrad_mlp import ops, two_layer
 from tinygrad_mlp.testing import (
     OPS,
+    Answer,
+    Oracle,
     Plan,
     Program,
     Unavailable,
@@ -264,6 +266,29 @@ def test_the_closed_form_has_no_other_programs() -> None:
         oracle("closed-form").answer(generate(seed=0), 1, None)
 
 
+def test_an_answer_must_be_whole_and_finite() -> None:
+    program = generate(seed=0, ops=["exp"])
+    mine = tape(tg)(program, 1).quantities
+
+    def answering(change: Callable[[Any], Any]) -> Oracle:
+        def answer(*given: Any) -> Answer:
+            return Answer(change(oracle("complex").answer(*given).quantities), {})
+
+        return Oracle("own", answer)
+
+    assert difference(program, mine, answering(lambda found: found)) is None
+    for value in (math.inf, math.nan):
+        wrong = answering(lambda found, v=value: {name: x * v for name, x in found.items()})  # type: ignore[misc]
+        with np.errstate(all="ignore"):
+            off = difference(program, mine, wrong)
+        assert off is not None
+        assert off.expected == str(value)
+    with pytest.raises(ValueError, match="the answer lacks df/dx0"):
+        difference(program, mine, answering(lambda found: {"x1": found["x1"]}))
+    with pytest.raises(ValueError, match="the answer has y, which was not asked for"):
+        difference(program, mine, answering(lambda found: {**found, "y": found["x1"]}))
+
+
 def test_oracles_that_are_not_there() -> None:
     with pytest.raises(Unavailable, match="there are: torch, jax"):
         oracle("tensorflow")
@@ -361,6 +386,30 @@ def test_gradcheck_with_masks_and_whole_numbers_among_the_inputs() -> None:
         gradcheck(lambda x, y: x.detach() * y, (np.array([1, 2]), [1.0, 2.0]))
 
 
+@pytest.mark.parametrize("slope", [math.inf, -math.inf, math.nan])
+def test_a_gradient_that_is_not_finite_is_wrong_where_the_true_one_is(slope: float) -> None:
+    with pytest.raises(AssertionError, match=f"is {slope}, but by finite differences 0.9"):
+        gradcheck(tg.op(np.sin, lambda g: g * slope), 0.25)
+    # For a random input too, though it may have fallen near a kink.
+    bad = tg.op(np.sin, lambda g, x: g * tg.ops.where(tg.ops.cos(x), slope, x > 0))
+    with pytest.raises(AssertionError, match=f"sin: VJP: .* is {slope}, but"):
+        check_op(bad)
+
+
+@pytest.mark.parametrize("check", [gradcheck, gradgradcheck])
+def test_gradcheck_of_what_has_no_gradient(check: Any) -> None:
+    with pytest.raises(TypeError, match="returns nothing of a float dtype"):
+        check(lambda x: x.argmax(), [1.0, 2.0])
+    with pytest.raises(ValueError, match="no input is of a float dtype"):
+        check(lambda: tg.ones(2), ())
+    with pytest.raises(ValueError, match="no input is of a float dtype"):
+        check(lambda m: tg.where(m, 1.0, tg.ones(2)), np.array([True, False]))
+    with pytest.raises(TypeError, match="no complex numbers"):
+        check(lambda x: x, 1j)
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        check(lambda x, y: x * y, 3)
+
+
 def test_gradients_are_checked_where_recording_is_off() -> None:
     with tg.no_grad():
         assert gradcheck(lambda x: x.sin(), [1.0])
@@ -380,6 +429,16 @@ def test_own_ops() -> None:
     check_op(tg.op(lambda x, y: x * y, lambda g, y: g * y, lambda g, x: g * x, broadcasts=True))
     check_op(tg.op(np.log, lambda g, x: g / x, domain=lambda x: x > 0))
     check_op(lambda x: (x @ x).sum(), np.eye(2) + 1)
+
+
+@pytest.mark.parametrize("constant", [np.array([True, False, True]), np.array([2, 0])])
+def test_functions_of_masks_and_indices(constant: Any) -> None:
+    x = [1.0, 2.0, 3.0]
+    check_op(lambda x, i: x[i] ** 2, (x, constant))
+    with pytest.raises(AssertionError, match=r"VJP: the gradient by input 1\[.\] is") as failed:
+        check_op(lambda i, x: x[i] * x[i].detach(), (constant, x))
+    checks = [line.split(": ")[1] for line in str(failed.value).splitlines()]
+    assert checks == ["VJP", "second order"]
 
 
 @pytest.mark.parametrize(

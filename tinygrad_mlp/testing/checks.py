@@ -14,7 +14,7 @@ from numpy import ndarray
 from .. import ops
 from ..ops import Op, Shape
 from .generating import generate
-from .oracles import derivative, oracle, tape, weights
+from .oracles import derivative, oracle, tape, wanted, weights
 from .programs import Program, run, trace
 from .rounding import difference
 from .scripts import statements
@@ -78,22 +78,25 @@ def given_arrays(inputs: Any) -> list[ndarray]:
     return [np.asarray(x.detach().numpy() if hasattr(x, "detach") else x) for x in given]
 
 
-def arrays_of(inputs: Any) -> list[ndarray]:
-    try:
-        return [np.array(x, np.float64) for x in given_arrays(inputs)]
-    except OverflowError as error:
-        raise ValueError(f"the inputs are checked in float64: {error}") from error
-
-
 def inputs_of(lib: Any, function: Function, inputs: Any) -> list[ndarray]:
     """The inputs in float64, but those that the function takes only as they are."""
-    given, arrays = given_arrays(inputs), arrays_of(inputs)
+    given = given_arrays(inputs)
+    if any(b.dtype.kind == "c" for b in given):
+        raise TypeError("the inputs are checked in float64, which has no complex numbers")
+    try:
+        arrays = [np.array(x, np.float64) for x in given]
+    except OverflowError as error:
+        raise ValueError(f"the inputs are checked in float64: {error}") from error
     arrays = [b if b.dtype.kind == "b" else a for a, b in zip(arrays, given, strict=True)]
     if any(b.dtype.kind in "iu" for b in given):
         try:
             outputs_of(function, leaves_of(lib, arrays))
         except TypeError:
+            if all(b.dtype.kind in "biu" for b in given):
+                raise
             arrays = [b if b.dtype.kind in "iu" else a for a, b in zip(arrays, given, strict=True)]
+    if not any(a.dtype.kind == "f" for a in arrays):
+        raise ValueError("there is no gradient to check: no input is of a float dtype")
     return arrays
 
 
@@ -134,12 +137,16 @@ def gradients(
 
 def total(lib: Any, outputs: Sequence[Any]) -> Any:
     """Σ weights ⊙ output, of the outputs of a float dtype."""
-    parts = [
-        (y * lib.tensor(weights(y.shape).astype(y.dtype))).sum()
-        for y in outputs
-        if y.dtype.kind == "f"
-    ]
+    parts = [(y * lib.tensor(weights(y.shape).astype(y.dtype))).sum() for y in floats(outputs)]
     return sum(parts[1:], parts[0])
+
+
+def floats(outputs: Sequence[Any]) -> list[Any]:
+    """The outputs that can have a gradient."""
+    found = [y for y in outputs if y.dtype.kind == "f"]
+    if not found:
+        raise TypeError("the function returns nothing of a float dtype, which alone has gradients")
+    return found
 
 
 Gradients = Sequence[ndarray]
@@ -150,29 +157,54 @@ def by_tape(lib: Any, function: Function, arrays: Sequence[ndarray]) -> Gradient
 
 
 def by_compiled(lib: Any, function: Function, arrays: Sequence[ndarray]) -> Gradients:
-    _, found = lib.compile(lambda *xs: total(lib, outputs_of(function, xs)))(*arrays)
-    return [np.asarray(d) for d in found]
+    function, given = of_floats(lib, function, arrays)
+    _, found = lib.compile(lambda *xs: total(lib, outputs_of(function, xs)))(*given.values())
+    return with_zeros(arrays, dict(zip(given, map(np.asarray, found), strict=True)))
 
 
 def by_formula(lib: Any, function: Function, arrays: Sequence[ndarray]) -> Gradients:
     """The formulas of the gradients, run as NumPy source."""
     derive = import_module(f"{lib.__name__}.derive").derive
-    given = {f"x{k}": a for k, a in enumerate(arrays)}
+    function, places = of_floats(lib, function, arrays)
+    given = {f"x{k}": a for k, a in places.items()}
 
     def loss(**xs: Any) -> Any:
         return total(lib, outputs_of(function, list(xs.values())))
 
-    found = []
-    for name, x in given.items():
+    found = {}
+    for k, x in places.items():
         try:
-            slope = derive(loss, name, **given)
+            slope = derive(loss, f"x{k}", **given)
         except RuntimeError as error:
             if "depend" not in str(error) and "require" not in str(error):
                 raise
-            found.append(np.zeros_like(x))
         else:
-            found.append(np.broadcast_to(np.asarray(slope(**given)), x.shape))
-    return found
+            found[k] = np.broadcast_to(np.asarray(slope(**given)), x.shape)
+    return with_zeros(arrays, found)
+
+
+def of_floats(
+    lib: Any, function: Function, arrays: Sequence[ndarray]
+) -> tuple[Function, dict[int, ndarray]]:
+    """The function of its float inputs alone, and these by their places.
+
+    A compiled form and a formula hold for one mask or index, which decides what they are.
+    """
+    given = {k: a for k, a in enumerate(arrays) if a.dtype.kind == "f"}
+    if len(given) == len(arrays):
+        return function, given
+
+    def of(*xs: Any) -> Any:
+        leaves = leaves_of(lib, arrays)
+        for k, x in zip(given, xs, strict=True):
+            leaves[k] = x
+        return function(*leaves)
+
+    return of, given
+
+
+def with_zeros(arrays: Sequence[ndarray], found: dict[int, ndarray]) -> Gradients:
+    return [found[k] if k in found else np.zeros(a.shape) for k, a in enumerate(arrays)]
 
 
 def check_first(
@@ -214,7 +246,7 @@ def check_first(
 def precision(lib: Any, function: Function, arrays: Sequence[ndarray]) -> float:
     """The eps of the coarsest dtype among the outputs."""
     outputs = outputs_of(function, leaves_of(lib, arrays))
-    return max([EPS, *(float(np.finfo(y.dtype).eps) for y in outputs if y.dtype.kind == "f")])
+    return max([EPS, *(float(np.finfo(y.dtype).eps) for y in floats(outputs))])
 
 
 def noise_of(value: Callable[[Sequence[ndarray]], float], arrays: Sequence[ndarray]) -> float:
@@ -243,10 +275,12 @@ def agree(
     """
     doubt: tuple[float, float] | None = None
     first = ""
+    # One that is infinite or nan is right nowhere, however large it is.
+    scale = abs(mine) if np.isfinite(mine) else 0.0
     for start in STARTS:
         expected, error = map(float, derivative(along, start, eps=eps, noise=noise))
         first = first or f"{expected!r} ± {error:.1e}"
-        rounding = 64 * eps * (abs(mine) + abs(expected))
+        rounding = 64 * eps * (scale + abs(expected))
         if doubt is not None and error < np.inf:
             by, off = doubt
             if abs(expected - by) <= SAFETY * (error + off) + rounding:
@@ -421,7 +455,7 @@ def by_other_form(by: Callable[[Any, Function, Sequence[ndarray]], Gradients]) -
             for array in arrays:
                 array.flags.writeable = False
             found = by(lib, of_program(lib, program), arrays)
-            slopes = {f"df/dx{i}": d for i, d in enumerate(found)}
+            slopes = {f"df/dx{i}": found[i] for i in wanted(program)}
             return {**tape(lib)(program, 0).quantities, **slopes}
 
         return against_complex(program, answer, 1)
@@ -463,7 +497,7 @@ def function_failures(
     function: Function, lib: Any, inputs: Any, seed: int
 ) -> Iterator[tuple[str, str]]:
     made: Op | None = getattr(function, "op", None)
-    given = [arrays_of(inputs)] if inputs is not None else None
+    given = [inputs_of(lib, function, inputs)] if inputs is not None else None
     if given is None:
         if made is None:
             raise ValueError(
@@ -579,7 +613,8 @@ def check_dtypes(lib: Any, function: Function, arrays: Sequence[ndarray]) -> Non
     """
     found = []
     for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
-        leaves = leaves_of(lib, [a.astype(np.float32) for a in arrays], dtype)
+        narrowed = [a.astype(np.float32) if a.dtype.kind == "f" else a for a in arrays]
+        leaves = leaves_of(lib, narrowed, dtype)
         made = hasattr(function, "op")
         outputs = outputs_of(function, leaves) if made else []
         for y in outputs:
@@ -588,6 +623,8 @@ def check_dtypes(lib: Any, function: Function, arrays: Sequence[ndarray]) -> Non
         names = ["output", *(f"gradient by input {k}" for k in range(len(slopes)))]
         found.append(dict(zip(names, [*outputs, *slopes], strict=False)) if made else {})
         for k, d in enumerate(slopes):
+            if arrays[k].dtype.kind != "f":
+                continue
             assert d.dtype == dtype, f"{dtype} inputs, but a {d.dtype} gradient {k}"
             assert d.shape == arrays[k].shape, f"a gradient of shape {d.shape} for input {k}"
     narrow, wide = found
@@ -614,7 +651,8 @@ def check_form(by: Any, lib: Any, function: Function, arrays: Sequence[ndarray])
     """The gradients in another form: those of the tape, or else right by finite differences."""
     found = by(lib, function, arrays)
     pairs = zip(by_tape(lib, function, arrays), found, strict=True)
-    if not all((np.abs(a - b) <= 64 * EPS * np.abs(a)).all() for a, b in pairs):
+    floats = [(a, b) for a, b in pairs if a.dtype.kind == "f"]
+    if not all((np.abs(a - b) <= 64 * EPS * np.abs(a)).all() for a, b in floats):
         check_first(lib, function, arrays, by)
 
 
