@@ -10,7 +10,7 @@ from hypothesis import given
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, two_layer
-from tinygrad_mlp.formulas import Formula
+from tinygrad_mlp.formulas.formula import Formula
 from tinygrad_mlp.formulas.names import GREEK
 from tinygrad_mlp.nn.functional import cross_entropy
 from tinygrad_mlp.testing import generate

@@ -53,7 +53,9 @@ def test_importing_the_package_loads_nothing_that_most_programs_never_use() -> N
     assert loaded & {f"tinygrad_mlp.{name}" for name in OWN} == set()
 
 
-@pytest.mark.parametrize("package", PACKAGES[1:])
+@pytest.mark.parametrize(
+    "package", [*PACKAGES[1:], "tinygrad_mlp.explain", "tinygrad_mlp.formulas"]
+)
 def test_a_package_that_waits_imports_none_of_its_submodules(package: str) -> None:
     # Else a thread that imports it and one that imports a submodule can wait for each other.
     assert not [name for name in loaded_by(package) if name.startswith(f"{package}.")]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .tensor import Tensor
 
 if TYPE_CHECKING:
-    from .formulas import Formula
+    from .formulas.formula import Formula
 
 
 def derive(
@@ -51,7 +51,7 @@ def derive(
     >>> tg.derive(lambda w, y: ((w - y) ** 2).sum(), w=[1.0, 2.0], y=[3.0, 4.0])
     (∂f/∂w = 2 (w − y), ∂f/∂y = −2 (w − y))
     """
-    from .formulas import called, gradients
+    from .formulas.formula import called, gradients
 
     if not isinstance(output, Tensor):
         output, tensors = called(output, inputs)
@@ -87,7 +87,7 @@ def formula(output: Tensor | Callable[..., Tensor], **inputs: Any) -> Formula:
     >>> tg.formula(lambda X, W, Y: ((Y - X @ W) ** 2).sum(), X=X, W=W, Y=Y)
     f = ‖Y − X W‖²_F
     """
-    from .formulas import called, formula_of
+    from .formulas.formula import called, formula_of
 
     if not isinstance(output, Tensor):
         output, _ = called(output, inputs)

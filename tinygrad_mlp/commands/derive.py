@@ -13,7 +13,7 @@ from .functions import Function, add_to, refuse_misplaced
 if TYPE_CHECKING:
     from numpy import ndarray
 
-    from ..formulas import Formula
+    from ..formulas.formula import Formula
     from ..tensor import Tensor
 
 INPUTS = ("X", "Y", "W1", "W2", "b1", "b2")
