@@ -1,10 +1,13 @@
 """The command ``fuzz``: its exit statuses, its files, its report."""
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import pytest
 from tinygrad_mlp.cli import main
 from tinygrad_mlp.testing import Plan, Program, fuzzing
 from tinygrad_mlp.testing.fuzzing import load, run_chunk
+from tinygrad_mlp.testing.programs import Leaf, Step
 from tinygrad_mlp.testing.shrinking import cost, smaller
 
 ROOT = Path(__file__).parent.parent
@@ -113,6 +117,8 @@ def test_a_mistake_that_changes_nothing(capsys: pytest.CaptureFixture[str]) -> N
         (["--ops", "foo"], "'foo' is not an op; the ops are: add"),
         (["--break", "foo"], "'foo' is not an op"),
         (["--break", "exp:foo"], "exp has no mistake 'foo'; it has: sign, factor"),
+        (["--break", "exp:"], "exp has no mistake ''; it has: sign, factor"),
+        (["--break", "all:foo"], "no op has a mistake 'foo'; there are: sign, factor, unbroadcast"),
         (["--against", "foo"], "'foo' is not an oracle; there are: torch"),
         (["--replay", "missing.py"], "missing.py"),
         (["--examples", "0"], "not a whole number from 1"),
@@ -160,12 +166,48 @@ def test_a_failure_of_second_derivatives_is_replayed_as_one(
 
 def test_an_oracle_that_has_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--against", "complex,closed-form", "--examples", "32") == 0
-    assert "closed-form has an answer to 2 of them" in capsys.readouterr().out
+    line = "closed-form has an answer to 2 of them: the closed form is of the two-layer network's"
+    assert line in capsys.readouterr().out
     for options in (["--ops", "exp"], ["--order", "2"]):
         with pytest.raises(SystemExit) as exit:
             run("--against", "closed-form", "--examples", "5", *options)
         assert exit.value.code == 2
         assert "the two-layer network's first derivatives" in capsys.readouterr().err
+
+
+def test_a_kept_program_to_which_an_oracle_has_no_answer(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    saved = fuzzing.save(folder / "fuzz-failures", Plan(ops=("exp",)).program(0), 1, "")
+    with pytest.raises(SystemExit) as exit:
+        run("--against", "closed-form", "--replay", str(saved))
+    assert exit.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "closed-form: the closed form is of the two-layer network's" in err
+    assert run("--against", "closed-form", "--examples", "16") == 0
+    line = "1 kept program run again, no difference; only 0 of them have an answer."
+    assert line in capsys.readouterr().out
+    assert run("--against", "closed-form,complex", "--replay", str(saved)) == 0
+    assert "no difference, against complex\n" in capsys.readouterr().out
+
+
+def test_ops_named_twice_count_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--against", "complex,complex", "--ops", "exp,exp", "--examples", "3") == 0
+    out = capsys.readouterr().out
+    assert "against complex\n" in out
+    assert "ops 1/1, pairs 0/1" in out
+
+
+def test_hips_autograd_has_no_second_derivative_of_a_power_of_0() -> None:
+    leaves = (Leaf((), "float64", (2.0,)), Leaf((), "float64", (0.0,)))
+    program = Program(leaves, (Step("pow_tensor", (0, 1), {}),), (2,))
+    pytest.importorskip("autograd")
+    assert Plan(against=("autograd",)).verdict(program).answered == ("autograd",)
+    verdict = Plan(against=("autograd", "complex"), order=2).verdict(program)
+    assert verdict.text is None
+    assert verdict.answered == ("complex",)
+    assert "wrong where y is 0" in verdict.refused[0][1]
 
 
 def test_an_oracle_of_your_own(
@@ -201,6 +243,95 @@ def test_break_all_is_a_table(
     assert harmless.endswith("(the derivative is 0 with either sign)")
     assert last.startswith("2 of 2 mistakes that change a derivative are caught, after ")
     assert last.endswith("2 of 2 are shown in at most 3 ops and 2 entries")
+
+
+def test_break_of_one_kind(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tinygrad_mlp.testing.specs.OPS", ("exp", "sub", "sign"))
+    assert run(*COMPLEX, "--break", "all:sign", "--examples", "60") == 1
+    _, *rows, last = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows] == ["exp:sign", "sub:sign-x", "sub:sign-y", "sign:sign"]
+    assert last.startswith("3 of 3 mistakes")
+    assert run(*COMPLEX, "--break", "sub:sign", "--examples", "60") == 1
+    assert capsys.readouterr().out.count("caught after") == 2
+
+
+def test_an_interrupted_search_has_not_missed_a_mistake(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(plan: Plan, start: int, size: int, last: Any) -> Any:
+        if plan.mistake == ("exp", "factor"):
+            raise KeyboardInterrupt
+        return run_chunk(plan, start, size)
+
+    monkeypatch.setattr("tinygrad_mlp.testing.specs.OPS", ("exp",))
+    monkeypatch.setattr(fuzzing, "run_chunk", interrupted)
+    assert run(*COMPLEX, "--break", "all") == 1
+    _, row, *end = capsys.readouterr().out.splitlines()
+    assert row.startswith("exp:sign ")
+    assert end[0] == "Interrupted."
+    assert end[1].startswith("1 of 1 mistakes")
+
+
+@pytest.mark.usefixtures("wrong")
+def test_what_cannot_be_saved_is_shown_all_the_same(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "file").write_text("")
+    assert run(*COMPLEX, "--jobs", "1", "--corpus", "file/below") == 1
+    out, err = capsys.readouterr()
+    assert "x0.tanh()" in out
+    assert "saved:" not in out
+    assert err.startswith("not saved: ")
+    assert run(*COMPLEX, "--jobs", "1", "--corpus", "file", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["file"] is None
+
+    def full(*given: Any) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fuzzing, "script", full)
+    assert run(*COMPLEX, "--jobs", "1") == 1
+    assert "not saved: [Errno 28] No space left" in capsys.readouterr().err
+    assert list((folder / "fuzz-failures").iterdir()) == []
+
+
+def test_output_that_nobody_reads(folder: Path) -> None:
+    words = [sys.executable, "-m", "tinygrad_mlp", "fuzz", *COMPLEX, "--break", "sigmoid"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode != 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no signals to groups of processes")
+def test_ctrl_c_twice_leaves_no_worker_behind() -> None:
+    code = (
+        "from tinygrad_mlp.testing import fuzz\n"
+        "report = fuzz(None, 10**6, jobs=2, progress=lambda report: print('on', flush=True))\n"
+        "assert report.interrupted\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"on\n"
+            for _ in range(2):
+                os.killpg(process.pid, signal.SIGINT)
+                time.sleep(0.02)
+            # The workers have these pipes too, which end when all of them have.
+            process.communicate(timeout=60)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_minutes(capsys: pytest.CaptureFixture[str]) -> None:

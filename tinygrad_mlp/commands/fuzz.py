@@ -24,7 +24,7 @@ def fuzz(parser: ArgumentParser) -> Run:
     and saved as a script that runs under both libraries. What was saved is run
     again first, the next time. The exit status is 0 if no difference was found,
     1 if one was, and 2 where the command could not run. Ctrl-C ends it with a
-    report of what was done.
+    report of what was done, and the exit status 130 if nothing was found.
 
     oracles:
       torch        PyTorch, the default where it is installed
@@ -37,7 +37,8 @@ def fuzz(parser: ArgumentParser) -> Run:
 
     mistakes, for --break: sign, factor (one left out), argument (one in place
     of another), transpose (a missing one), unbroadcast (a forgotten one) and
-    swapped (the two VJPs); each of them, as OP, or each of every op, as all.
+    swapped (the two VJPs); each of them, as OP, or each of every op, as all;
+    one of them, as OP:sign or all:sign.
     """
     parser.add_argument("--against", type=words, metavar="ORACLE,…", help="one oracle or more")
     parser.add_argument("--examples", type=count, default=1000, metavar="N", help="(1000)")
@@ -69,6 +70,8 @@ def fuzz(parser: ArgumentParser) -> Run:
             if options.replay:
                 return replay(options, plan)
             return demonstrate(options, plan) if options.mistake else search(options, plan)
+        except BrokenPipeError:
+            raise
         except (Unavailable, ValueError, OSError) as error:
             parser.error(str(error))
 
@@ -82,7 +85,8 @@ def plan_of(options: Namespace) -> Plan:
     from ..testing import OPS, Plan, oracle
 
     against = options.against or ["complex" if find_spec("torch") is None else "torch"]
-    ops = options.ops or OPS
+    against = dict.fromkeys(against)
+    ops = dict.fromkeys(options.ops or OPS)
     for op in ops:
         if op not in OPS:
             raise ValueError(f"{op!r} is not an op; the ops are: {', '.join(OPS)}")
@@ -106,19 +110,21 @@ def plural(n: int, noun: str) -> str:
 def search(options: Namespace, plan: Plan) -> int:
     """Kept programs, then new ones; returns the exit status."""
     from pathlib import Path
+    from shlex import quote
 
     from ..testing import fuzz
     from ..testing.fuzzing import replay, save
 
     say = sayer(options)
     folder = Path(options.corpus)
-    kept = sorted(folder.glob("*.py")) if folder.is_dir() else []
-    again = []
-    for failure in replay(kept, plan):
-        again.append(failure)
-        say(f"FOUND: {failure.example}: {failure.text}")
+    kept = list(replay(sorted(folder.glob("*.py")) if folder.is_dir() else [], plan))
+    again = [old.failure for old in kept if old.failure is not None]
+    for failure in again:
+        say(f"FOUND: {printable(str(failure.example))}: {failure.text}")
     if kept and not again:
-        say(f"{plural(len(kept), 'kept program')} run again, no difference.")
+        answered = sum(bool(old.verdict.answered) for old in kept)
+        some = "" if answered == len(kept) else f"; only {answered} of them have an answer"
+        say(f"{plural(len(kept), 'kept program')} run again, no difference{some}.")
 
     close, progress = progress_bar(options, plan)
     try:
@@ -134,17 +140,24 @@ def search(options: Namespace, plan: Plan) -> int:
     )
     say(f"covered: {coverage.line(len(plan.ops))}")
     for name in plan.against:
-        if coverage.answers[name] < coverage.programs and report.failure is None:
-            say(f"{name} has an answer to {coverage.answers[name]} of them")
+        reasons = [reason for by, reason in coverage.refusals if by == name]
+        if reasons and report.failure is None:
+            say(f"{name} has an answer to {coverage.answers[name]} of them: {'; '.join(reasons)}")
     if report.interrupted:
         say("Interrupted.")
     if report.failure is not None and report.shrunk is not None:
-        path = save(folder, report.shrunk, plan.order, report.text)
-        result["file"] = str(path)
         say(f"FOUND: program {report.failure.example}: {report.text}")
         show(say, report, "  ")
-        say(f"saved: {path}; run it with Python, or: tinygrad-mlp fuzz --replay {path}")
-    elif not again:
+        try:
+            path = save(folder, report.shrunk, plan.order, report.text)
+        except OSError as error:
+            result["file"] = None
+            print(f"not saved: {error}", file=sys.stderr)
+        else:
+            result["file"] = str(path)
+            name = quote(printable(str(path)))
+            say(f"saved: {name}; run it with Python, or: tinygrad-mlp fuzz --replay {name}")
+    elif coverage.programs and not again:
         say("No difference found.")
     print_json(options, result)
     if report.failure is not None or again:
@@ -156,16 +169,20 @@ def replay(options: Namespace, plan: Plan) -> int:
     """One saved program; returns the exit status."""
     from pathlib import Path
 
-    from ..testing.fuzzing import replay as failures_among
+    from ..testing import Unavailable
+    from ..testing.fuzzing import replay as replayed
 
     say = sayer(options)
-    failures = list(failures_among([Path(options.replay)], plan))
-    for failure in failures:
-        say(f"FOUND: {failure.example}: {failure.text}")
-    if not failures:
-        say(f"{printable(options.replay)}: no difference, against {', '.join(plan.against)}")
-    print_json(options, [as_data(failure) for failure in failures])
-    return 1 if failures else 0
+    (old,) = replayed([Path(options.replay)], plan)
+    if not old.verdict.answered and old.failure is None:
+        raise Unavailable("; ".join(f"{name}: {reason}" for name, reason in old.verdict.refused))
+    if old.failure is None:
+        by = ", ".join(old.verdict.answered)
+        say(f"{printable(options.replay)}: no difference, against {by}")
+    else:
+        say(f"FOUND: {printable(options.replay)}: {old.failure.text}")
+    print_json(options, [] if old.failure is None else [as_data(old.failure)])
+    return 0 if old.failure is None else 1
 
 
 def jobs_for(options: Namespace) -> int:
@@ -228,20 +245,27 @@ def demonstrate(options: Namespace, plan: Plan) -> int:
     from ..testing.specs import OPS
 
     say = sayer(options)
-    op, _, one = options.mistake.partition(":")
-    every = op == "all" and not one
-    chosen = [(o, kind) for o in (OPS if every else [op]) for kind in mistakes(o)]
-    if one:
-        if one not in mistakes(op):
-            raise ValueError(f"{op} has no mistake {one!r}; it has: {', '.join(mistakes(op))}")
-        chosen = [(op, one)]
+    op, _, kind = options.mistake.partition(":")
+    every = op == "all"
+    chosen = [(o, name) for o in (OPS if every else [op]) for name in mistakes(o)]
+    if ":" in options.mistake:
+        # By its name, or else by the kind that its name starts with.
+        known = chosen
+        chosen = [c for c in known if c[1] == kind] if not every else []
+        chosen = chosen or [c for c in known if c[1].partition("-")[0] == kind]
+        if not chosen:
+            if not every:
+                raise ValueError(f"{op} has no mistake {kind!r}; it has: {', '.join(mistakes(op))}")
+            kinds = dict.fromkeys(name.partition("-")[0] for _, name in known)
+            raise ValueError(f"no op has a mistake {kind!r}; there are: {', '.join(kinds)}")
     if every:
         say(f"{'mistake':26} {'program':>7} {'seconds':>7} {'ops':>3} {'entries':>7}  the VJP then")
     reports = []
     for name, kind in chosen:
         report = made(options, plan, name, kind)
         reports.append(report)
-        (brief if every else full)(say, report, mistakes(name)[kind])
+        if report.failure is not None or not report.interrupted:
+            (brief if every else full)(say, report, mistakes(name)[kind])
         if report.interrupted:
             say("Interrupted.")
             break
@@ -303,7 +327,11 @@ def summary(say: Callable[[str], None], reports: list[Report], found: list[Repor
 
     from ..testing.mistakes import HARMLESS
 
-    harmful = [r for r in reports if r.plan.mistake not in HARMLESS]
+    harmful = [
+        r
+        for r in reports
+        if r.plan.mistake not in HARMLESS and (r.failure is not None or not r.interrupted)
+    ]
     sizes = [r.shrunk.size for r in found if r.shrunk is not None]
     small = sum(steps <= 3 and entries <= 2 for steps, entries in sizes)
     say(
@@ -353,6 +381,10 @@ def as_json(report: Report) -> dict[str, Any]:
             "dtypes": dict(coverage.dtypes),
             "shapes": dict(coverage.shapes),
             "answers": dict(coverage.answers),
+            "refusals": [
+                {"oracle": by, "reason": reason, "programs": n}
+                for (by, reason), n in coverage.refusals.items()
+            ],
         },
         "failure": failure,
     }

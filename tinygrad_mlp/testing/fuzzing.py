@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import count, takewhile
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
+from threading import Thread
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,11 +38,15 @@ TWO_LAYER_EVERY = 16
 
 
 class Verdict(NamedTuple):
-    """What is wrong with the tape's answer to a program, or None, by whom, and who answered."""
+    """What is wrong with the tape's answer to a program, or None, by whom, and who answered.
+
+    ``refused`` are oracles that have no answer, with the reason.
+    """
 
     text: str | None
     oracle: str | None
     answered: tuple[str, ...]
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ class Plan:
     def verdict(self, program: Program) -> Verdict:
         """Whether the tape's answer differs from an oracle's; an oracle may have no answer."""
         answered: list[str] = []
+        refused: list[tuple[str, str]] = []
         with np.errstate(all="ignore"):
             try:
                 mine = answer_of(self.mistake)(program, self.order).quantities
@@ -81,14 +89,15 @@ class Plan:
             for name in self.against:
                 try:
                     found = difference(program, mine, oracle(name), self.order)
-                except Unavailable:
+                except Unavailable as reason:
+                    refused.append((name, str(reason)))
                     continue
                 except Exception as error:
                     return Verdict(f"{name} raised {type(error).__name__}: {error}", name, ())
                 answered.append(name)
                 if found is not None:
-                    return Verdict(str(found), name, tuple(answered))
-        return Verdict(None, None, tuple(answered))
+                    return Verdict(str(found), name, tuple(answered), tuple(refused))
+        return Verdict(None, None, tuple(answered), tuple(refused))
 
     def failure(self, program: Program) -> str | None:
         """How the tape's answer differs from an oracle's; None if it does not."""
@@ -112,11 +121,13 @@ class Coverage:
     dtypes: Counter[str] = field(default_factory=Counter)
     shapes: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)  # by oracle
+    refusals: Counter[tuple[str, str]] = field(default_factory=Counter)  # by oracle and reason
 
-    def add(self, program: Program, answered: Sequence[str]) -> None:
+    def add(self, program: Program, verdict: Verdict) -> None:
         n = len(program.leaves)
         self.programs += 1
-        self.answers.update(answered)
+        self.answers.update(verdict.answered)
+        self.refusals.update(verdict.refused)
         for step in program.steps:
             self.ops[step.op] += 1
             for i in step.inputs:
@@ -135,6 +146,7 @@ class Coverage:
             (self.dtypes, other.dtypes),
             (self.shapes, other.shapes),
             (self.answers, other.answers),
+            (self.refusals, other.refusals),
         ):
             mine.update(theirs)  # type: ignore[arg-type]
 
@@ -177,10 +189,11 @@ def run_chunk(plan: Plan, start: int, size: int, last: float | None = None) -> R
         if last is not None and time.time() > last:
             break
         program = plan.program(example)
-        text, by, answered = plan.verdict(program)
-        coverage.add(program, answered)
-        if text is not None:
-            return coverage, Failure(example, text, by, program, plan.order)
+        verdict = plan.verdict(program)
+        coverage.add(program, verdict)
+        if verdict.text is not None:
+            failure = Failure(example, verdict.text, verdict.oracle, program, plan.order)
+            return coverage, failure
     return coverage, None
 
 
@@ -231,14 +244,15 @@ def fuzz(
     start = time.time()
     last = None if minutes is None else start + 60 * minutes
     try:
-        for coverage, failure in results(plan, None if minutes else examples, jobs, last):
-            report.coverage.update(coverage)
-            report.seconds = time.time() - start
-            report.failure = failure
-            if progress is not None:
-                progress(report)
-            if failure is not None:
-                break
+        with closing(results(plan, None if minutes else examples, jobs, last)) as found:
+            for coverage, failure in found:
+                report.coverage.update(coverage)
+                report.seconds = time.time() - start
+                report.failure = failure
+                if progress is not None:
+                    progress(report)
+                if failure is not None:
+                    break
     except KeyboardInterrupt:
         report.interrupted = True
     except BrokenProcessPool:
@@ -282,7 +296,9 @@ def kind_of(text: str) -> str:
     return first if " raised " in first else "difference"
 
 
-def results(plan: Plan, examples: int | None, jobs: int, last: float | None) -> Iterator[Result]:
+def results(
+    plan: Plan, examples: int | None, jobs: int, last: float | None
+) -> Generator[Result, None, None]:
     """Chunk by chunk, in order, from this process or from several."""
 
     def in_time() -> bool:
@@ -299,22 +315,50 @@ def results(plan: Plan, examples: int | None, jobs: int, last: float | None) -> 
     if jobs == 1:
         yield from (run_chunk(*arguments) for arguments in work)
         return
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=ignore_interrupts)
+    context = get_context("spawn")
+    theirs, mine = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(jobs, context, initializer=work_until_closed, initargs=(theirs,))
     try:
         waiting: deque[Future[Result]] = deque()
         for arguments in work:
-            waiting.append(pool.submit(run_chunk, *arguments))
+            with interrupts_held():
+                waiting.append(pool.submit(run_chunk, *arguments))
             if len(waiting) > 2 * jobs:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        # Nobody waits for what the workers still do; and a second Ctrl-C would leave them behind.
+        with interrupts_held():
+            mine.close()
+            pool.shutdown()
+            theirs.close()
 
 
-def ignore_interrupts() -> None:
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits for the end of this, and never reaches a process that is started in it."""
+    if not hasattr(signal, "pthread_sigmask"):  # as on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def work_until_closed(pipe: Any) -> None:
+    """In a worker: end when the parent closes its end of a pipe, or when it ends itself."""
     # Ctrl-C goes to all processes of the terminal; the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        with suppress(EOFError, OSError):
+            pipe.recv()
+        os._exit(0)
+
+    Thread(target=watch, daemon=True).start()
 
 
 # Files.
@@ -326,13 +370,20 @@ def save(folder: Path, program: Program, order: int, text: str) -> Path:
     ops = "-".join(step.op for step in program.steps[-3:])
     data = json.dumps({**json.loads(program.to_json()), "order": order})
     for n in count(1):
+        path = folder / f"{ops}-{n}.py"
         try:
-            with (path := folder / f"{ops}-{n}.py").open("x", encoding="utf-8") as file:
-                file.write(f"{script(program, order, text)}\n{MARK}{data}\n")
-            return path
+            file = path.open("x", encoding="utf-8")
         except FileExistsError:
             if load(path) == (program, order):
                 return path  # it is kept already
+            continue
+        try:
+            with file:
+                file.write(f"{script(program, order, text)}\n{MARK}{data}\n")
+        except BaseException:  # as where the disk is full; half a program could not be replayed
+            path.unlink()
+            raise
+        return path
     raise AssertionError
 
 
@@ -358,11 +409,21 @@ def load(path: Path) -> tuple[Program, int]:
         raise ValueError(f"{path}: {error}") from None
 
 
-def replay(paths: Iterable[Path], plan: Plan) -> Iterator[Failure]:
-    """Which of these saved programs fail, at the order at which they did or a higher one."""
+class Replayed(NamedTuple):
+    """A saved program that was run again: how it fails, if it does, and who answered or refused."""
+
+    path: Path
+    failure: Failure | None
+    verdict: Verdict
+
+
+def replay(paths: Iterable[Path], plan: Plan) -> Iterator[Replayed]:
+    """Run saved programs again, each at the order at which it failed or a higher one."""
     for path in paths:
         program, order = load(path)
         order = max(order, plan.order)
-        text, by, _ = replace(plan, order=order).verdict(program)
-        if text is not None:
-            yield Failure(str(path), text, by, program, order)
+        verdict = replace(plan, order=order).verdict(program)
+        failure = None
+        if verdict.text is not None:
+            failure = Failure(str(path), verdict.text, verdict.oracle, program, order)
+        yield Replayed(path, failure, verdict)

@@ -101,7 +101,8 @@ def exponent_0(program: Program) -> bool:
     """Whether a power has an exponent of 0 in it.
 
     ∂²xʸ/∂x∂y = xʸ⁻¹ (1 + y log x) is 1/x there. PyTorch's ∂xʸ/∂x is 0 where y is 0, and does not
-    depend on y; so it has 0 if it differentiates by x first.
+    depend on y; so it has 0 if it differentiates by x first. HIPS autograd's is y x there, and has
+    x then.
     """
     if not any(step.op == "pow_tensor" for step in program.steps):
         return False
@@ -299,15 +300,16 @@ def functional(
     name: str,
     xp: Any,
     grad: Callable[..., Any],
-    refuses: Callable[[Program], bool] = lambda program: False,
+    refuses: Callable[[Program, int], str | None] = lambda program, order: None,
     ready: Callable[..., Any] = lambda function: function,
 ) -> Oracle:
     """A library that differentiates functions of arrays that look like NumPy's."""
     arrays = Arrays(xp)
 
     def answer(program: Program, order: int = 1, jitter: Jitter | None = None) -> Answer:
-        if refuses(program):
-            raise Unavailable(f"{name} has no answer to any program with an op that it lacks")
+        reason = refuses(program, order)
+        if reason is not None:
+            raise Unavailable(reason)
         leaves, places = array_leaves(program), wanted(program)
 
         def values(some: list[Any]) -> list[Any]:
@@ -355,14 +357,17 @@ def with_autograd() -> Oracle:
 
         return quiet
 
-    def refuses(program: Program) -> bool:
-        # It has no scatter, cannot differentiate broadcast_to, and raises for a part of a number.
+    def refuses(program: Program, order: int) -> str | None:
         values = trace(program).values
-        return any(
+        if any(
             step.op in ("scatter", "expand")
             or (step.op == "getitem" and values[step.inputs[0]].ndim == 0)
             for step in program.steps
-        )
+        ):
+            return "HIPS autograd has no derivative of scatter, expand, or an index of a number"
+        if order > 1 and exponent_0(program):
+            return "HIPS autograd's second derivatives of x**y are wrong where y is 0"
+        return None
 
     return functional("autograd", import_module("autograd.numpy"), grad, refuses)
 
