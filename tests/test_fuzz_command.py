@@ -408,6 +408,27 @@ def test_an_engine_that_raises_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> 
     assert [step.op for step in report.shrunk.steps] == ["cat"]
 
 
+def test_a_dtype_is_checked_against_oracles_that_compute_in_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def widening(mistake: Any) -> Any:
+        def answer(program: Any, order: int) -> Any:
+            found = right(program, order)
+            return found._replace(
+                quantities={
+                    name: x.astype("float64") if name.startswith("df") else x
+                    for name, x in found.quantities.items()
+                }
+            )
+
+        return answer
+
+    right = fuzzing.answer_of(None)
+    monkeypatch.setattr(fuzzing, "answer_of", widening)
+    report = fuzzing.fuzz(Plan(("complex",)), 100)
+    assert report.text == "df/dx0 is of float64, not float32"
+
+
 def test_two_layer_programs_are_among_the_examples() -> None:
     plan = Plan(against=("closed-form",))
     assert all(len(plan.program(i).steps) == 8 for i in range(5))

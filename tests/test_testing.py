@@ -39,6 +39,7 @@ from tinygrad_mlp.testing import (
     shrink,
     strategies,
 )
+from tinygrad_mlp.testing import mistakes as mistaking
 from tinygrad_mlp.testing.generating import two_layer as two_layer_program
 from tinygrad_mlp.testing.mistakes import HARMLESS, SECOND_ORDER, broken, mistakes
 from tinygrad_mlp.testing.oracles import derivative, tape
@@ -201,6 +202,17 @@ def test_numbers_shrink_to_plain_ones() -> None:
     program = Program((leaf,), (Step("exp", (0,), {}), Step("sin", (1,), {})), (2,))
     small = shrink(program, lambda p: any(v > 1 for x in p.leaves for v in x.values))
     assert small.leaves == (Leaf((), "float64", (2.0,)),)
+
+
+@pytest.mark.parametrize("place", range(6))
+@pytest.mark.parametrize("op", ["exp", "sum", "add"])
+def test_one_entry_shrinks_to_itself_wherever_it_is(place: int, op: str) -> None:
+    leaf = Leaf((2, 3), "float64", tuple(0.25 if i == place else 1.0 for i in range(6)))
+    options = {"axes": (1,), "keepdim": False} if op == "sum" else {}
+    inputs, leaves = ((0, 1), (leaf, leaf)) if op == "add" else ((0,), (leaf,))
+    program = Program(leaves, (Step(op, inputs, options),), (len(leaves),))
+    small = shrink(program, lambda p: any(0 < v < 0.4 for x in p.leaves for v in x.values))
+    assert [x.values for x in small.leaves] == [(0.25,)]
 
 
 # Oracles.
@@ -598,6 +610,24 @@ def test_every_mistake_is_reported(op: str, mistake: str) -> None:
     steps, entries = report.shrunk.size
     assert steps <= 3
     assert entries <= 2
+
+
+@pytest.mark.parametrize(
+    ("op", "vjp"),
+    [
+        ("sigmoid", "lambda g, out: where((1 - out) * out * g, 0.0, out < 0.95)"),
+        ("sigmoid", "lambda g, out: where((1 - out) * out * g, 0.0, out > 0.05)"),
+        ("tanh", "lambda g, out: where(g * (1 - out * out), 0.0, out < 0.99)"),
+        ("exp", "lambda g, out: where(g * out, 0.0, out < 50)"),
+        ("clamp", "lambda g, x, low, high: where(g, 0.0, (x > 2.5) | (x >= low) & (x <= high))"),
+    ],
+)
+def test_a_mistake_for_large_entries_alone_is_reported(
+    op: str, vjp: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mistaking, "mistakes", lambda op: {vjp: vjp})
+    with pytest.raises(AssertionError, match=f"^{op}: value and VJP: df/dx0"):
+        check_op(op, library=broken(op, vjp))
 
 
 @pytest.mark.parametrize(("op", "mistake"), sorted(HARMLESS))

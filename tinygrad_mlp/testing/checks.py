@@ -15,7 +15,7 @@ from .. import ops
 from ..ops import Op, Shape
 from .generating import generate
 from .oracles import derivative, oracle, tape, wanted, weights
-from .programs import Program, run, trace
+from .programs import Program, run, trace, wrong_dtype
 from .rounding import difference
 from .scripts import statements
 from .shrinking import shrink
@@ -25,6 +25,8 @@ SAFETY = 8  # times the error that finite differences estimate for themselves
 UNCLEAR = 1e-3  # of a derivative: with a larger error than that, finite differences say nothing
 STARTS = tuple(2.0**-k for k in (5, 13, 21, 29, 31))  # of steps, for what varies in smaller ones
 EPS = float(np.finfo(np.float64).eps)
+LARGE, TOO_LARGE = 3, 10  # between them functions saturate, but have digits left that show it
+PATIENCE = 1000  # programs
 NOT_FINITE = "it is not finite there"
 
 
@@ -387,19 +389,30 @@ def of_one_op(op: str, examples: int, seed: int) -> Iterator[Program]:
     """Programs of this op alone: some at random, then more until all kinds of inputs are there."""
     missing = {"no entries", "broadcast"} if ops.TABLE[op].broadcasts else {"no entries"}
     missing -= {"no entries"} if op in ("amax", "amin") else set()
+    # Not every op takes both of these.
+    large = {(k, sign) for k in range(len(ops.TABLE[op].vjps)) for sign in (-1, 1)}
     for example in range(examples + 2000):
         program = generate(seed=f"{seed}:{example}", ops=[op], most=1)
         traced = trace(program)
-        shapes = [traced.values[i].shape for i in program.steps[0].inputs]
+        inputs = program.steps[0].inputs
+        shapes = [traced.values[i].shape for i in inputs]
+        found = set()
+        for k, sign in large:
+            # In float32, rounding would hide much of it.
+            if k < len(inputs) and traced.dtypes[inputs[k]] == "float64":
+                x = sign * traced.values[inputs[k]]
+                if ((x >= LARGE) & (x <= TOO_LARGE)).any():
+                    found.add((k, sign))
         kinds = set()
         if any(0 in shape for shape in shapes):
             kinds.add("no entries")
         if any(s != traced.values[-1].shape for s in shapes) and traced.values[-1].size > 1:
             kinds.add("broadcast")
-        if example < examples or kinds & missing:
+        if example < examples or kinds & missing or found:
             missing -= kinds
+            large -= found
             yield program
-        elif not missing:
+        elif not missing and (not large or example > examples + PATIENCE):
             return
     if missing:
         raise AssertionError(f"{op}: no program of it has inputs with {' or '.join(missing)}")
@@ -428,12 +441,7 @@ def dtypes(lib: Any, program: Program) -> str | None:
         mine = tape(lib)(program, 2).quantities
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-    expected = trace(program).dtypes
-    for name, array in mine.items():
-        dtype = expected[int(name.rpartition("x")[2])]
-        if array.dtype != dtype:
-            return f"{name} is of {array.dtype}, not {dtype}"
-    return None
+    return wrong_dtype(program, mine)
 
 
 def of_program(lib: Any, program: Program) -> Function:

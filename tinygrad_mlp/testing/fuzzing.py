@@ -25,7 +25,7 @@ import numpy as np
 from .generating import generate, two_layer
 from .mistakes import broken
 from .oracles import Unavailable, oracle, tape
-from .programs import Program
+from .programs import Program, wrong_dtype
 from .rounding import difference
 from .scripts import script
 from .shrinking import shrink
@@ -86,6 +86,9 @@ class Plan:
             except Exception as error:
                 text = f"tinygrad_mlp raised {type(error).__name__}: {error}"
                 return Verdict(text, None, self.against)
+            # Not every oracle computes in the program's own dtypes.
+            if (wrong := wrong_dtype(program, mine)) is not None:
+                return Verdict(wrong, None, self.against)
             for name in self.against:
                 try:
                     found = difference(program, mine, oracle(name), self.order)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -221,6 +221,16 @@ def trace(program: Program) -> Traced:
     if not outputs or any(not 0 <= i < len(values) for i in outputs):
         raise ValueError("an output is not a value of the program")
     return Traced(values, dtypes)
+
+
+def wrong_dtype(program: Program, quantities: Mapping[str, ndarray]) -> str | None:
+    """Which quantity has another dtype than PyTorch's rules give; a gradient has its leaf's."""
+    expected = trace(program).dtypes
+    for name, array in quantities.items():
+        dtype = expected[int(name.rpartition("x")[2])]
+        if array.dtype != dtype:
+            return f"{name} is of {array.dtype}, not {dtype}"
+    return None
 
 
 def result(op: str, xs: list[ndarray], options: Options) -> ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -146,10 +146,10 @@ def with_smaller_shapes(program: Program) -> Iterator[Program]:
     """A size everywhere at once, one axis of one leaf, two axes of two, an axis less."""
     leaves, steps, _ = program
     for size in sorted({k for leaf in leaves for k in leaf.shape if k > 1}, reverse=True):
-        for to in range(1, size):
+        for to, last in product(range(1, size), (False, True)):
             yield program._replace(
                 leaves=tuple(
-                    resized(x, tuple(to if k == size else k for k in x.shape)) for x in leaves
+                    resized(x, tuple(to if k == size else k for k in x.shape), last) for x in leaves
                 ),
                 steps=tuple(resized_step(s, size, to) for s in steps),
             )
@@ -158,16 +158,19 @@ def with_smaller_shapes(program: Program) -> Iterator[Program]:
             before, after = leaf.shape[:a], leaf.shape[a + 1 :]
             for shape in (*((*before, to, *after) for to in range(1, size)), before + after):
                 yield with_leaf(program, i, resized(leaf, shape))
+                yield with_leaf(program, i, resized(leaf, shape, last=True))
     axes = [(i, a) for i, leaf in enumerate(leaves) for a, n in enumerate(leaf.shape) if n > 1]
     for (i, a), (j, b) in combinations(axes, 2):
         if i != j and leaves[i].shape[a] == leaves[j].shape[b]:
             # Such as those that a product sums over.
             one = with_leaf(program, i, shorter_axis(leaves[i], a))
             yield with_leaf(one, j, shorter_axis(leaves[j], b))
-    for a in range(max(len(leaf.shape) for leaf in leaves)):
+    for a, last in product(range(max(len(leaf.shape) for leaf in leaves)), (False, True)):
         # Counted from the last one, as broadcasting does.
         fewer = tuple(
-            resized(x, x.shape[: -1 - a] + x.shape[len(x.shape) - a :]) if len(x.shape) > a else x
+            resized(x, x.shape[: -1 - a] + x.shape[len(x.shape) - a :], last)
+            if len(x.shape) > a
+            else x
             for x in leaves
         )
         yield program._replace(leaves=fewer)
@@ -219,10 +222,10 @@ def swapped(steps: Sequence[Step], i: int, step: Step) -> list[Step]:
     return [*steps[:i], step, *steps[i + 1 :]]
 
 
-def resized(leaf: Leaf, shape: Shape) -> Leaf:
-    """The first of its entries, in another shape."""
+def resized(leaf: Leaf, shape: Shape, last: bool = False) -> Leaf:
+    """The first of its entries, or the last, in another shape."""
     n = math.prod(shape)
-    values = leaf.values[:n]
+    values = leaf.values[-n:] if last and n else leaf.values[:n]
     return leaf._replace(shape=shape, values=values + (1.0,) * (n - len(values)))
 
 
