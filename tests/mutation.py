@@ -401,6 +401,7 @@ EQUIVALENT = {
     r"\*ones\), keepdims=False\)": "reshape gives the shape in any case",
     r"arguments, strict=False\)": "both are as long as what the VJP asks for",
     r"none= ?2\)": "what is divided is 0, or has no terms that it would go to",
+    r"^if not TYPE_CHECKING:": "the import takes longer, as tests/test_import.py finds by itself",
     r"kind <= \"b\"": "of the kinds b, f, i and u it is the first",
     r"if x.dtype != y.dtype:": "what agree makes of equal dtypes is what they are",
     r"\(\(node, -1, saved\),\)|which = -1 if op.variadic": "of one VJP, the last is the first",
