@@ -120,7 +120,7 @@ def test_a_mistake_that_changes_nothing(capsys: pytest.CaptureFixture[str]) -> N
         (["--break", "exp:"], "exp has no mistake ''; it has: sign, factor"),
         (["--break", "all:foo"], "no op has a mistake 'foo'; there are: sign, factor, unbroadcast"),
         (["--against", "foo"], "'foo' is not an oracle; there are: torch"),
-        (["--replay", "missing.py"], "missing.py"),
+        (["--replay", "missing.py"], "fuzz: missing.py: No such file or directory ("),
         (["--examples", "0"], "not a whole number from 1"),
         (["--minutes", "x"], "not a number of minutes"),
         (["--minutes", "-1"], "not a number of minutes"),

@@ -229,6 +229,7 @@ REFUSED = [
     ["fuzz", "--replay=nested.json"],
     ["fuzz", "--replay=a\0b"],
     ["fuzz", "--against=os:system"],
+    ["fuzz", "--replay=" + "9" * 5000],
     ["fuzz", "--jobs=99999"],
 ]
 

@@ -409,7 +409,9 @@ def load(path: Path) -> tuple[Program, int]:
         program = Program.from_json(text)
         return program, 2 if json.loads(text).get("order") == 2 else 1
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from None
+        # An OSError that has words of the system's own says the path again after them.
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"{path}: {reason}") from None
 
 
 class Replayed(NamedTuple):
