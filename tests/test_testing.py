@@ -215,6 +215,16 @@ def test_one_entry_shrinks_to_itself_wherever_it_is(place: int, op: str) -> None
     assert [x.values for x in small.leaves] == [(0.25,)]
 
 
+def test_programs_of_what_there_is_none_of() -> None:
+    with pytest.raises(ValueError, match="'foo' is not an op; the ops are: add"):
+        generate(ops=["foo"])
+    with pytest.raises(ValueError, match="'float16' is not a dtype of programs; those are: float"):
+        generate(dtypes=["float16"])
+    for nothing in ({"ops": []}, {"dtypes": []}):
+        with pytest.raises(ValueError, match="give at least one op and one dtype"):
+            generate(**nothing)  # type: ignore[arg-type]
+
+
 # Oracles.
 
 

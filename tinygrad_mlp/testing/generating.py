@@ -147,7 +147,7 @@ def generate(
 
     ``choose(n)`` gives numbers from 0 to n − 1; without it, they come from ``seed``. Each leaf that
     a program starts from, and each step, is made by ``part(make)``, which calls ``make``.
-    ValueError for an op that there is none of.
+    ValueError for an op or a dtype that there is none of.
 
     >>> from tinygrad_mlp.testing import generate
     >>> generate(seed=0, ops=["sigmoid"], most=1).steps[0].op
@@ -156,6 +156,13 @@ def generate(
     for op in ops:
         if op not in SPECS:
             raise ValueError(f"{op!r} is not an op; the ops are: {', '.join(OPS)}")
+    for dtype in dtypes:
+        if dtype not in DTYPES:
+            raise ValueError(
+                f"{dtype!r} is not a dtype of programs; those are: {', '.join(DTYPES)}"
+            )
+    if not ops or not dtypes:
+        raise ValueError("give at least one op and one dtype")
     if choose is None:
         draw = Random(seed).random
         choose = lambda n: int(draw() * n)  # noqa: E731
