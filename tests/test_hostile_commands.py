@@ -162,7 +162,7 @@ def value(choice: random.Random, dest: str) -> str:
     good = GOOD.get(dest, [])
     if dest in ENDLESS:
         plain = {w: w.replace("_", "").strip("9²") for w in HOSTILE}
-        numbers = [w for w in HOSTILE if not plain[w].isdecimal() and w != "1e308"]
+        numbers = [w for w in HOSTILE if not plain[w].isdecimal() and w not in ("1.5", "1e308")]
         return choice.choice(good * 9 + numbers)
     if good and choice.random() < 0.6:
         return choice.choice(good)
