@@ -10,16 +10,32 @@ from numpy import ndarray
 
 from ..grad_fn import shown
 from ..ops import Op, picker
-from ..tape import is_grad_enabled, is_tracing, no_grad, record
+from ..tape import is_grad_enabled, is_tracing, no_grad, record, recording, run_with
 from ..tensor import Tensor, constant_of, wrap
 
 
 class Context:
     """What a forward leaves for the backward: attributes, and the Tensors it saves."""
 
-    needs_input_grad: tuple[bool, ...] = ()
-    _saved: tuple[Tensor | None, ...] = ()
-    _unpacked: tuple[Tensor | None, ...] = ()
+    __slots__ = ("__dict__", "_saved", "_unpacked")
+
+    needs_input_grad: tuple[bool, ...]
+    _saved: tuple[Tensor | None, ...]
+    _unpacked: tuple[Tensor | None, ...]
+
+    def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:
+        self.needs_input_grad = needs_input_grad
+        self._saved = self._unpacked = ()
+
+    def unpacked(self, tensors: tuple[Tensor | None, ...]) -> Context:
+        """A context of the same attributes, with these as its saved Tensors.
+
+        Each backward has its own, as threads may be in that of one call at the same time.
+        """
+        made = Context(self.needs_input_grad)
+        made.__dict__ = self.__dict__
+        made._unpacked = tensors
+        return made
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep Tensors, for ``saved_tensors`` to be in the backward."""
@@ -52,7 +68,8 @@ class Function:
     is recorded; ``backward(ctx, g)`` returns the cotangent of each argument, or None. Both are
     static methods; PyTorch's newer form with ``setup_context`` is taken as well. Where backward is
     made of ops, it can be differentiated again. A saved input or output is on the tape there, and
-    anything else that is saved is a constant, as in PyTorch.
+    anything else that is saved is a constant, as in PyTorch. Tensors that were saved, or that are
+    attributes of ``ctx``, have there the values that they had when forward returned.
 
     RuntimeError inside of ``compile`` and ``derive``, and TypeError for several outputs; ``op``
     makes an op of arrays that those can read.
@@ -99,14 +116,8 @@ class Function:
             )
         places = [i for i, x in enumerate(args) if isinstance(x, Tensor)]
         inputs = [args[i] for i in places]
-        ctx = Context()
-        ctx.needs_input_grad = tuple(isinstance(x, Tensor) and x.requires_grad for x in args)
-        with no_grad():
-            if cls.setup_context is None:
-                out = cls.forward(ctx, *args)
-            else:
-                out = cls.forward(*args)
-                cls.setup_context(ctx, args, out)
+        ctx = Context(tuple(isinstance(x, Tensor) and x.requires_grad for x in args))
+        out = run_with({recording: False}, computed_by, cls, ctx, args)
         if not isinstance(out, Tensor):
             raise TypeError(
                 f"{name}: forward must return one Tensor, not {type(out).__name__}; "
@@ -117,26 +128,48 @@ class Function:
         return on_tape(cls, ctx, places, inputs, out)
 
 
+def computed_by(cls: type[Function], ctx: Context, args: tuple[Any, ...]) -> Any:
+    if cls.setup_context is None:
+        return cls.forward(ctx, *args)
+    out = cls.forward(*args)
+    cls.setup_context(ctx, args, out)
+    return out
+
+
+def as_it_is(value: Any) -> Any:
+    """A Tensor, or a tuple of them, in which a change in place of the original does not show."""
+    if type(value) is tuple:
+        return tuple(map(as_it_is, value))
+    return wrap(value._array, value._node) if isinstance(value, Tensor) else value
+
+
 def on_tape(
     cls: type[Function], ctx: Context, places: list[int], inputs: list[Tensor], out: Tensor
 ) -> Tensor:
     # The inputs and the output are saved by the tape, so that a second derivative finds where they
     # came from, and so that they go when the graph is released.
     known: list[Tensor] = [out, *inputs]
-    saved, ctx._saved = ctx._saved, ()
-    origin = [next((k for k, t in enumerate(known) if t is s), None) for s in saved]
+    origin = [next((k for k, t in enumerate(known) if t is s), None) for s in ctx._saved]
+    saved, ctx._saved = as_it_is(ctx._saved), ()
+    for name, value in vars(ctx).items():
+        setattr(ctx, name, as_it_is(value))
     wanted = tuple(sorted({k for k in origin if k is not None}))
     arrays = [t._array for t in known]
 
     last = max(i for i, x in zip(places, inputs, strict=True) if x._node is not None)
-    computed: list[Any] = []  # a cotangent, and what backward made of it for all inputs
+    # A cotangent, and what backward made of it for all inputs: one entry, which is put and taken at
+    # once, so that threads do not get each other's.
+    computed: list[tuple[Any, Any]] = []
 
     def vjp(place: int) -> Callable[..., Any]:
         def call(g: Any, *values: Any) -> Any:
             graph = isinstance(g, Tensor)
-            if not (computed and computed[0] is g):
-                computed[:] = g, run(g, graph, values)
-            result = computed[1]
+            known = computed[:]
+            if known and known[0][0] is g:
+                result = known[0][1]
+            else:
+                result = run(g, graph, values)
+                computed[:] = [(g, result)]
             if place == last:
                 computed.clear()
             return cotangent(cls.__name__, result, place, len(ctx.needs_input_grad), graph)
@@ -145,17 +178,16 @@ def on_tape(
 
     def run(g: Any, graph: bool, values: tuple[Any, ...]) -> Any:
         found = dict(zip(wanted, values, strict=True))
-        ctx._unpacked = tuple(
-            s if k is None else found[k] if graph else wrap(found[k])
-            for s, k in zip(saved, origin, strict=True)
+        mine = ctx.unpacked(
+            tuple(
+                as_it_is(s) if k is None else found[k] if graph else wrap(found[k])
+                for s, k in zip(saved, origin, strict=True)
+            )
         )
-        try:
-            if graph:
-                return cls.backward(ctx, g)
-            with no_grad():
-                return cls.backward(ctx, wrap(g))
-        finally:
-            ctx._unpacked = ()
+        if graph:
+            return cls.backward(mine, g)
+        with no_grad():
+            return cls.backward(mine, wrap(g))
 
     op = FunctionOp.__new__(FunctionOp)
     op.name = cls.__name__
