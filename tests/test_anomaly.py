@@ -11,7 +11,7 @@ import pytest
 from support import leaf
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import functional, tape
+from tinygrad_mlp import functional, ops, tape
 
 core: Any = sys.modules[tg.Tensor.__module__]
 
@@ -124,6 +124,39 @@ def test_decorator_and_off_switch() -> None:
 
     with pytest.raises(RuntimeError, match="^log: "):
         strict(leaf(0.0))
+
+
+def test_a_graph_that_is_walked_in_the_context_is_as_it_was_for_others() -> None:
+    inside, done = threading.Event(), threading.Event()
+
+    def vjp(g: Any) -> Any:
+        if threading.current_thread() is thread:
+            inside.set()
+            done.wait(60)
+        return g * np.inf
+
+    x = leaf(1.0)
+    y = tg.op(lambda x: x, vjp)(x) * 1
+    errors = []
+
+    def other() -> None:
+        with tg.autograd.detect_anomaly():
+            try:
+                y.backward(retain_graph=True)
+            except RuntimeError as error:
+                errors.append(str(error))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    inside.wait(60)
+    assert y._node is not None
+    assert y._node.op is ops.mul
+    y.backward(retain_graph=True)
+    done.set()
+    thread.join()
+    assert x.grad is not None
+    assert x.grad.item() == np.inf
+    assert len(errors) == 1
 
 
 def test_other_threads_are_left_alone() -> None:

@@ -231,28 +231,36 @@ class enable_grad(NoParameters):
 
 
 Lift = Callable[[Value, Node | Constant], Value]
+Vjps = tuple[Callable[..., Value], ...]
 
 
 def walk(
     cotangents: dict[Node, Value],
     keep: set[Node] | None = None,
     lift: Lift | None = None,
+    vjps_of: Callable[[Node], Vjps] | None = None,
 ) -> tuple[dict[Node, Value], list[Node]]:
     """Take the cotangents of some outputs back to the leaves, and list the nodes passed through.
 
     With ``keep``, the cotangents of these nodes are wanted, and only what they need is computed;
     without, those of all leaves and of the nodes that retain theirs. With ``lift``, which puts a
     saved array back on the tape as a Tensor, the VJPs run on Tensors and record in their turn.
+    ``vjps_of`` may give others for a node than its op's.
     """
     modes = reporting()
     if lift is not None:
         modes[recording] = True
-    found: tuple[dict[Node, Value], list[Node]] = run_with(modes, back, cotangents, keep, lift)
+    found: tuple[dict[Node, Value], list[Node]] = run_with(
+        modes, back, cotangents, keep, lift, vjps_of
+    )
     return found
 
 
 def back(
-    cotangents: dict[Node, Value], keep: set[Node] | None, lift: Lift | None
+    cotangents: dict[Node, Value],
+    keep: set[Node] | None,
+    lift: Lift | None,
+    vjps_of: Callable[[Node], Vjps] | None,
 ) -> tuple[dict[Node, Value], list[Node]]:
     """``walk``, where NumPy reports with the op's name and, with ``lift``, ops are recorded."""
     between = wanted = None
@@ -279,7 +287,7 @@ def back(
         if links is None:
             raise RuntimeError(RELEASED.format(op.name))
         passed.append(node)
-        vjps = op.vjps
+        vjps = op.vjps if vjps_of is None else vjps_of(node)
         for source, i, arguments in links:
             if arguments is None or (wanted is not None and source not in wanted):
                 continue

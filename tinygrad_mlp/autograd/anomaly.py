@@ -10,7 +10,6 @@ import linecache
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
-from copy import copy
 from threading import Lock
 from types import FrameType
 from typing import Any
@@ -117,32 +116,22 @@ def checked_walk(
     made_by = lines.get()
     if made_by is None:
         return walk(cotangents, keep, lift)
-    nodes = list(cotangents)
-    seen = set(nodes)
-    for node in nodes:  # grows while it is walked
-        for source, *_ in node.edges or ():
-            if source not in seen:
-                seen.add(source)
-                nodes.append(source)
-    ops = [node.op for node in nodes]
-    try:
-        for node in nodes:
-            if node.op is not None:
-                where = made_by.get(node.position, "code outside of the context")
-                node.op = looking(node.op, where)
-        found: dict[Node, Value]
-        found, passed = run_with({walking: True}, walk, cotangents, keep, lift)
-    finally:
-        for node, op in zip(nodes, ops, strict=True):
-            node.op = op
+
+    # The graph itself stays as it is, for other threads may walk it too.
+    def vjps_of(node: Node) -> tuple[Callable[..., Value], ...]:
+        assert node.op is not None
+        return looking(node.op, made_by.get(node.position, "code outside of the context"))
+
+    found: dict[Node, Value]
+    found, passed = run_with({walking: True}, walk, cotangents, keep, lift, vjps_of)
     for g in found.values():
         if bad := spoiled(g):
             raise RuntimeError(f"backward: the sum of a Tensor's gradients has {bad}")
     return found, passed
 
 
-def looking(op: Op, where: str) -> Op:
-    """The op, with VJPs that raise if they return a nan or an infinity."""
+def looking(op: Op, where: str) -> tuple[Callable[..., Value], ...]:
+    """The op's VJPs, which raise if they return a nan or an infinity."""
 
     def checked(i: int, vjp: Callable[..., Value]) -> Callable[..., Value]:
         def call(g: Value, *args: Any) -> Value:
@@ -163,9 +152,7 @@ def looking(op: Op, where: str) -> Op:
 
         return call
 
-    made = copy(op)
-    made.vjps = tuple(checked(i, vjp) for i, vjp in enumerate(op.vjps))
-    return made
+    return tuple(checked(i, vjp) for i, vjp in enumerate(op.vjps))
 
 
 def array_of(x: Value) -> ndarray:
