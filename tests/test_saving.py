@@ -279,6 +279,21 @@ def test_permissions_are_those_of_any_file(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links, pipes and devices are POSIX's")
+def test_a_link_stays_and_so_do_pipes(tmp_path: Path) -> None:
+    pipe, link, target = (tmp_path / name for name in ("pipe", "link", "run/target"))
+    target.parent.mkdir()
+    link.symlink_to(target)
+    for content in ([1], [2]):
+        tg.save(content, link)
+        assert (link.is_symlink(), tg.load(link), tg.load(target)) == (True, content, content)
+    assert os.listdir(target.parent) == ["target"]
+    os.mkfifo(pipe)
+    with pytest.raises(ValueError, match="pipe: it is a device or a pipe, not a file; nothing was"):
+        tg.save([1], pipe)
+    assert pipe.is_fifo()
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         tg.save([1], tmp_path / "nowhere" / "x")

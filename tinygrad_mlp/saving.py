@@ -201,6 +201,9 @@ def replace_file(path: Path, chunks: list[Any]) -> None:
     """Write a file such that at each moment either the old one is there or the new one."""
     from secrets import token_hex
 
+    path = path.resolve()  # not the link that leads there
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError(f"save: {path}: it is a device or a pipe, not a file; nothing was saved")
     # In the same folder, since a move between file systems is not one step.
     part = path.with_name(f".{path.name}.{token_hex(8)}.part")
     file = None
