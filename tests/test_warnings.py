@@ -1,5 +1,6 @@
 """Warnings: none of the library's own making; those that the user's numbers cause name the op."""
 
+import asyncio
 import io
 import warnings
 from collections.abc import Callable
@@ -191,3 +192,33 @@ def test_numpy_is_as_it_was_after_a_walk_back() -> None:
     assert (np.geterr(), np.geterrcall()) == before
     with pytest.warns(RuntimeWarning, match="encountered in divide"):
         np.ones(1) / np.zeros(1)
+
+
+def test_a_task_that_outlives_the_walk_that_started_it_reports_without_an_op() -> None:
+    """It has the walk's settings for good, as a task takes them over from who starts it."""
+    tasks: list[asyncio.Task[None]] = []
+
+    async def divide() -> None:
+        await asyncio.sleep(0)
+        np.ones(1) / np.zeros(1)
+
+    def vjp(g: Any) -> Any:
+        tasks.append(asyncio.get_running_loop().create_task(divide()))
+        return g
+
+    async def main() -> None:
+        x = tg.ones(1, requires_grad=True)
+        tg.op(lambda x: x + 0, vjp, name="plain")(x).sum().backward()
+        await tasks[0]
+
+    with pytest.warns(RuntimeWarning, match="^divide by zero encountered$"):
+        asyncio.run(main())
+
+
+def test_a_vjp_without_a_module_is_reported_too() -> None:
+    made: dict[str, Any] = {}
+    exec("def vjp(g): return 1 / (g - g)", {}, made)
+    x = tg.ones(1, requires_grad=True)
+    y = tg.op(lambda x: x + 0, made["vjp"], name="plain")(x).sum()
+    with pytest.warns(RuntimeWarning, match="^plain, backward: divide by zero encountered"):
+        y.backward()

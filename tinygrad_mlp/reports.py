@@ -35,7 +35,8 @@ def report(kind: str, flag: int) -> None:
     context.run(settings.set, users.get())
     modes: Any = context.run(np.geterr)
     mode, call = modes[MODES[kind]], cast("Any", context.run(np.geterrcall))
-    text = f"{op_on_the_way()}, backward: {kind} encountered"
+    name = op_on_the_way()
+    text = f"{name}, backward: {kind} encountered" if name else f"{kind} encountered"
     if mode == "raise":
         raise FloatingPointError(text)
     if mode == "print":
@@ -48,14 +49,18 @@ def report(kind: str, flag: int) -> None:
         warnings.warn(text, RuntimeWarning, stacklevel=1 + users_frame(sys._getframe())[1])
 
 
-def op_on_the_way() -> str:
-    """The name of the op that the innermost walk is at."""
-    frame = sys._getframe(2)
-    while frame.f_globals["__name__"] != f"{__package__}.tape" or "op" not in frame.f_locals:
-        assert frame.f_back is not None
+def op_on_the_way() -> str | None:
+    """The name of the op that the innermost walk is at.
+
+    None where the walk is over, as for an asyncio task that a VJP has started.
+    """
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        if frame.f_globals.get("__name__") == f"{__package__}.tape" and "op" in frame.f_locals:
+            name: str = frame.f_locals["op"].name
+            return name
         frame = frame.f_back
-    name: str = frame.f_locals["op"].name
-    return name
+    return None
 
 
 def users_frame(frame: FrameType) -> tuple[FrameType | None, int]:
