@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import pickle
 import sys
 import threading
 import time
@@ -9,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -611,6 +613,34 @@ def test_requires_grad_() -> None:
             tg.tensor([1, 0], dtype=dtype, requires_grad=True)
 
 
+def test_who_stops_requiring_grad_keeps_what_it_has() -> None:
+    """As in PyTorch: a network is often frozen for a while, with graphs of it left from before."""
+    x, y = leaf(3.0), leaf(5.0)
+    before = x * y
+    (x * x).backward()
+    assert x.requires_grad_(False).grad is not None
+    assert (grads(x), (x * y).requires_grad, x.is_leaf) == ([6], True, True)
+    before.backward(retain_graph=True)
+    assert grads(x, y) == [6, 3]
+    before.backward(retain_graph=True)
+    x.requires_grad_()
+    before.backward()
+    (x * x).backward()
+    assert grads(x, y) == [17, 9]
+    x.requires_grad_(False)
+    copy = deepcopy(x)
+    assert (grads(copy), copy.requires_grad) == ([17], False)
+    x.grad = tg.tensor(np.array(1.0))
+    assert grads(x.requires_grad_()) == [1]
+    x.detach_().grad = None
+    assert (x.grad, x.requires_grad) == (None, False)
+    z = tg.nn.Parameter(tg.ones(1))
+    z.grad = tg.ones(1)
+    frozen = tg.nn.Module()
+    frozen.z = z.requires_grad_(False)
+    assert frozen.double().z.grad.dtype == np.float64
+
+
 def test_grad_may_be_set() -> None:
     x = leaf([1.0, 2.0])
     x.grad = tg.tensor(np.array([1.0, 1.0]))
@@ -910,9 +940,16 @@ def test_arrays_that_leave_are_read_only() -> None:
     y.sum().backward(retain_graph=True)
     assert x.grad is not None
     plain = x.detach()
-    for array in (plain.numpy(), np.asarray(plain), y.detach().numpy(), x.grad.numpy()):
+    pickled: list[pickle.PickleBuffer] = []
+    pickle.dumps(plain, protocol=5, buffer_callback=pickled.append)
+    arrays = (plain.numpy(), np.asarray(plain), y.detach().numpy(), x.grad.numpy())
+    for array in (*arrays, np.asarray(pickled[0]).view(np.float64)):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 5
+        with pytest.raises(ValueError, match="cannot set WRITEABLE"):
+            array.flags.writeable = True
+        with pytest.raises((TypeError, ValueError), match=r"read-only|cannot modify"):
+            array.base[...] = 5  # type: ignore[index,call-overload]
     copy = np.array(plain)
     copy[0] = 5
     assert plain.tolist() == [2, 3]

@@ -27,7 +27,7 @@ from .arguments import (
     size_of,
     wider,
 )
-from .atomic import swap
+from .atomic import assign, swap
 from .devices import is_device, require_cpu
 from .grad_fn import GradFn, grad_fn, name_of, shown
 from .in_place import (
@@ -233,7 +233,8 @@ class Tensor(Names):
     """
 
     __slots__ = (
-        "__weakref__", "_array", "_constant", "_family", "_node", "_parameter", "_source",
+        "__weakref__", "_array", "_constant", "_family", "_frozen", "_node", "_parameter",
+        "_source",
     )  # fmt: skip
 
     # NumPy leaves ``array + tensor`` to the Tensor.
@@ -244,6 +245,7 @@ class Tensor(Names):
     # These are set only where they say something, so that ops need not set them:
     _constant: Constant  # what the tape knows of it where there is no node
     _family: Family  # which Tensors PyTorch would keep in the same memory
+    _frozen: Node  # its node from when it required grad
     _source: tuple[Tensor, Op, Options]  # what this is a view of, and how
     _parameter: builtins.bool  # that it is an nn.Parameter
 
@@ -316,8 +318,9 @@ class Tensor(Names):
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Make a leaf that gradients flow to, or no longer flow to; returns it.
 
-        TypeError where the dtype is not a float; RuntimeError to turn it off for the result of an
-        op.
+        One that stops keeps its ``.grad``, and gets no more until it starts again; then it also
+        gets those of a graph from before. TypeError where the dtype is not a float; RuntimeError
+        to turn it off for the result of an op.
 
         >>> import tinygrad_mlp as tg
         >>> tg.tensor([1.0, 2.0]).requires_grad_()
@@ -336,9 +339,11 @@ class Tensor(Names):
                 "convert first, with .float() or tensor(..., dtype='float32')"
             )
         name = self.name
-        self._node = leaf(self.shape) if requires_grad else None
-        if self._node is not None:
-            tag_of(self._node).tensor = ref(self)
+        node = self._frozen if hasattr(self, "_frozen") else self._node or leaf(self.shape)
+        tag = tag_of(node)
+        tag.tensor = ref(self)
+        changes = [(self, "_node", node if requires_grad else None)]
+        assign([*changes, (tag, "retains_grad", bool(requires_grad)), (self, "_frozen", node)])
         return self if name is None else self.named(name)
 
     @property
@@ -349,14 +354,15 @@ class Tensor(Names):
     @property
     def grad(self) -> Tensor | None:
         """What backward has accumulated here: a Tensor of the same shape and dtype, or None."""
-        node = self._node
+        node = home_of_grad(self)
         return None if node is None or node.tag is None else node.tag.grad
 
     @grad.setter
     def grad(self, grad: Tensor | None) -> None:
+        node = home_of_grad(self)
         if grad is None:
-            if self._node is not None and self._node.tag is not None:
-                self._node.tag.grad = None
+            if node is not None and node.tag is not None:
+                node.tag.grad = None
             return
         if not isinstance(grad, Tensor):
             raise TypeError(f"grad: a Tensor or None, not {type(grad).__name__}")
@@ -365,9 +371,9 @@ class Tensor(Names):
                 f"grad: shape {grad.shape} and dtype {grad.dtype} do not fit a Tensor of "
                 f"shape {self.shape} and dtype {self.dtype}"
             )
-        if self._node is None:
+        if node is None:
             raise RuntimeError("grad: this Tensor does not require grad; call requires_grad_()")
-        tag_of(self._node).grad = grad
+        tag_of(node).grad = grad
 
     def retain_grad(self) -> None:
         """Have backward keep the gradient of a result in ``.grad``, as it does for leaves."""
@@ -441,9 +447,7 @@ class Tensor(Names):
                 "numpy: a NumPy array cannot carry the gradient; "
                 "use .detach().numpy() for the value alone"
             )
-        view = self._array.view()
-        view.flags.writeable = False
-        return view
+        return sealed(self._array)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> ndarray:
         array = self.numpy()
@@ -523,14 +527,15 @@ class Tensor(Names):
                 "use .detach() first"
             )
         parameter = hasattr(self, "_parameter")
-        return restore, (self._array, self.requires_grad, self.name, parameter)
+        return restore, (sealed(self._array), self.requires_grad, self.name, parameter)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         function, arguments = self.__reduce__()
         copy: Tensor = function(*arguments)
         if self.grad is not None:
+            copy.requires_grad_()
             copy.grad = wrap(self.grad._array)
-        return copy
+        return copy.requires_grad_(self.requires_grad)
 
     # Arithmetic.
 
@@ -1024,6 +1029,8 @@ class Tensor(Names):
         if hasattr(self, "_source"):
             raise RuntimeError("detach_: this is a view, whose source stays; use detach()")
         # A program that is being traced is to compute the value all the same.
+        if self.is_leaf and not is_tracing.get():
+            return self.requires_grad_(False)
         self._node = apply(ops.detached, (self,))._node if is_tracing.get() else None
         return self
 
@@ -1070,6 +1077,16 @@ def wrap(array: ndarray, node: Node | None = None) -> Tensor:
     tensor._array = array
     tensor._node = node
     return tensor
+
+
+def home_of_grad(x: Tensor) -> Node | None:
+    """The node whose tag has the Tensor's ``.grad``, if there can be one."""
+    return x._node or getattr(x, "_frozen", None)
+
+
+def sealed(array: ndarray) -> ndarray:
+    """A read-only view, which neither its flags nor its base make writable again."""
+    return np.asarray(array.data.toreadonly())
 
 
 def constant_of(x: Tensor) -> Constant:
@@ -1270,7 +1287,7 @@ def accumulated(
     """What ``accumulate`` changes, as ``swap`` takes it."""
     n = len(released)
     objects: list[Any] = [*released]
-    names = ["links"] * n + ["grad"] * len(gradients)
+    names = ["links"] * n
     old: list[Any] = [*map(links_of, released)]
     new: list[Any] = [None] * n
     if None in old:
@@ -1281,6 +1298,8 @@ def accumulated(
     for node, g in gradients.items():
         tag = node.tag
         assert tag is not None  # as it is a leaf, or retains its gradient
+        if not tag.retains_grad:
+            continue  # a leaf that has stopped requiring grad
         have = total = tag.grad
         if have is None:
             if type(g) is Tensor:
@@ -1298,6 +1317,7 @@ def accumulated(
             before, now = values.get(have) or (have._array,) * 2
             rewrite(have, np.asarray(now + g), values, before)
         objects.append(tag)
+        names.append("grad")
         old.append(have)
         new.append(total)
     for have, (array, total) in values.items():

@@ -23,7 +23,7 @@ from ..atomic import assign, carry_out
 from ..devices import is_device, require_cpu
 from ..in_place import Values, changed, moved, rewrite
 from ..random import default_generator
-from ..tensor import Tensor, mark_parameter, wrap
+from ..tensor import Tensor, home_of_grad, mark_parameter, wrap
 from . import functional
 
 if TYPE_CHECKING:
@@ -390,8 +390,9 @@ class Module:
                 set_anew, unset = moved(tensor, tensor._array.astype(target))
                 new += set_anew
                 gone += unset
-                if tensor.grad is not None and tensor._node is not None:
-                    new.append((tensor._node.tag, "grad", tensor.grad.detach().to(target)))
+                home = home_of_grad(tensor)
+                if home is not None and tensor.grad is not None:
+                    new.append((home.tag, "grad", tensor.grad.detach().to(target)))
         assign(new, gone)
         return self
 
