@@ -4,6 +4,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,16 @@ def test_off_it_leaves_no_trace() -> None:
     with pytest.raises(ZeroDivisionError), tg.autograd.detect_anomaly():
         1 / 0  # noqa: B018
     assert (core.wrap, core.walk, functional.walk) == before
+
+
+def test_a_context_leaves_nothing_behind() -> None:
+    with tg.autograd.detect_anomaly():
+        pass
+    before = len(copy_context())
+    for _ in range(3):
+        with tg.autograd.detect_anomaly():
+            pass
+    assert len(copy_context()) == before
 
 
 def test_decorator_and_off_switch() -> None:

@@ -21,6 +21,7 @@ import pytest
 from support import value
 
 import tinygrad_mlp as tg
+from tinygrad_mlp.autograd import anomaly
 
 PACKAGE = str(Path(tg.__file__).parent)
 
@@ -238,6 +239,44 @@ def test_backward_under_no_grad() -> None:
         return action, lambda: digits([x.grad, tg.is_grad_enabled()])
 
     assert every_fault(make) > 60
+
+
+@pytest.mark.parametrize(
+    "context", [tg.no_grad, tg.enable_grad, tg.autograd.detect_anomaly], ids=lambda c: c.__name__
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_contexts(context: Any, inside: bool) -> None:
+    """Whatever an interrupt hits on the way in and out, what they set is as it was.
+
+    Python may be interrupted when it has called ``__exit__``, before its first line; nothing can be
+    done then.
+    """
+    core: Any = sys.modules[tg.Tensor.__module__]
+
+    def state() -> Any:
+        variables = tg.tape.entered.get(), anomaly.entered.get(), anomaly.lines.get()
+        functions = core.wrap, core.walk, len(anomaly.opened)
+        return tg.is_grad_enabled(), functions, np.geterr(), np.geterrcall(), variables
+
+    def action() -> None:
+        with context():
+            pass
+
+    called = context.__exit__.__code__.co_firstlineno
+    outer = context()
+    if inside:
+        outer.__enter__()
+    before = state()
+    n = 1
+    while (injection := Injection(n, KeyboardInterrupt)).run(action):
+        name, line = injection.where.split(":")
+        if name in ("tape.py", "anomaly.py") and called < int(line) <= called + 2:
+            context().__exit__(None, None, None)
+        assert state() == before, injection.where
+        n += 1
+    assert n > 10
+    if inside:
+        outer.__exit__(None, None, None)
 
 
 def test_grad_releases_nothing_unless_it_returns() -> None:

@@ -142,6 +142,12 @@ def run_with(modes: dict[ContextVar[Any], Any], function: Callable[..., Any], *a
     return context.run(function, *args)
 
 
+def leave(modes: Modes) -> None:
+    if modes is not None:
+        recording.set(modes[0])
+        entered.set(modes[1])
+
+
 class Recording(Decorator):
     """A context or a decorator in which ops are recorded, or not; per thread and asyncio task."""
 
@@ -150,8 +156,14 @@ class Recording(Decorator):
 
     def __enter__(self) -> None:
         before = recording.get()
-        self.switch()
-        entered.set((before, entered.get()))
+        earlier = entered.get()
+        try:
+            self.switch()
+            entered.set((before, earlier))
+        except BaseException:
+            recording.set(before)
+            entered.set(earlier)
+            raise
 
     def switch(self) -> None:
         if is_tracing.get() and not self.mode:
@@ -162,9 +174,14 @@ class Recording(Decorator):
         recording.set(self.mode)
 
     def __exit__(self, *exception: object) -> None:
-        if (modes := entered.get()) is not None:
-            recording.set(modes[0])
-            entered.set(modes[1])
+        modes = None
+        try:
+            modes = entered.get()
+            leave(modes)
+        except BaseException:
+            # An interrupt ends what is being done, but does not leave the user without a tape.
+            leave(modes or entered.get())
+            raise
 
 
 class set_grad_enabled(Recording):

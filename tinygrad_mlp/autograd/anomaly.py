@@ -9,8 +9,7 @@ from __future__ import annotations
 import linecache
 import sys
 from collections.abc import Callable
-from contextvars import ContextVar
-from threading import Lock
+from contextvars import ContextVar, copy_context
 from types import FrameType
 from typing import Any
 
@@ -18,9 +17,10 @@ import numpy as np
 from numpy import ndarray
 
 from .. import functional
+from ..atomic import assign
 from ..decorator import Decorator
 from ..ops import Op, Value
-from ..reports import users_frame
+from ..reports import settings, users_frame
 from ..tape import Constant, Node, run_with, walk
 from ..tensor import Tensor, wrap
 
@@ -32,8 +32,11 @@ lines: ContextVar[dict[int, str] | None] = ContextVar("lines", default=None)
 walking: ContextVar[bool] = ContextVar("walking", default=False)
 # By its module's name, for the package's own ``tensor`` is a function.
 replaced: tuple[Any, ...] = (sys.modules[Tensor.__module__], functional)
-opening = Lock()
-contexts = 0
+# One entry for each context that is open, in whichever thread.
+opened: set[object] = set()
+# That of the latest context that this thread or task is in, and the variables outside of it, this
+# one among them.
+entered: ContextVar[Any] = ContextVar("entered", default=None)
 
 
 class detect_anomaly(Decorator):
@@ -57,30 +60,55 @@ class detect_anomaly(Decorator):
 
     def __init__(self, check_nan: bool = True) -> None:
         self.check_nan = check_nan
-        self.entered: ContextVar[Any] = ContextVar("entered", default=())
 
     def __enter__(self) -> None:
-        global contexts
-        quiet = np.errstate(all="ignore")
-        quiet.__enter__()
-        token = lines.set({} if self.check_nan else None)
-        self.entered.set((token, quiet, self.entered.get()))
-        with opening:
-            contexts += 1
-            for module in replaced:
-                module.wrap, module.walk = checked_wrap, checked_walk
+        outside = lines.get(), settings.get(), entered.get()
+        me = object()
+        try:
+            opened.add(me)
+            replace()
+            quiet = copy_context().run(quietened)
+            set_variables({} if self.check_nan else None, quiet, (me, outside))
+        except BaseException:
+            leave(me, outside)
+            raise
 
     def __exit__(self, *exception: object) -> None:
-        global contexts
-        with opening:
-            contexts -= 1
-            if contexts == 0:
-                for module in replaced:
-                    module.wrap, module.walk = wrap, walk
-        token, quiet, earlier = self.entered.get()
-        self.entered.set(earlier)
-        lines.reset(token)
-        quiet.__exit__(None, None, None)
+        inside = None
+        try:
+            inside = entered.get()
+            leave(*inside)
+        except BaseException:
+            # An interrupt, say: all of it or nothing.
+            leave(*inside or entered.get())
+            raise
+
+
+def set_variables(*values: Any) -> None:
+    """Set what is per thread and task in one call of a C function, which no interrupt divides."""
+    all(map(ContextVar.set, (lines, settings, entered), values))
+
+
+def quietened() -> Any:
+    """NumPy's settings where it reports nothing, in a context of its own."""
+    np.seterr(all="ignore")
+    return settings.get()
+
+
+def leave(me: object, outside: tuple[Any, ...]) -> None:
+    opened.discard(me)
+    replace()
+    set_variables(*outside)
+
+
+def replace() -> None:
+    """Have the functions in place that there are to be; to do it twice does no harm."""
+    done = None
+    # No lock, which an interrupt may leave closed: who comes last sees what the others did.
+    while done is not (on := bool(opened)):
+        functions = (checked_wrap, checked_walk) if on else (wrap, walk)
+        assign([(m, n, f) for m in replaced for n, f in zip(("wrap", "walk"), functions)])
+        done = on
 
 
 def checked_wrap(array: ndarray, node: Node | None = None) -> Tensor:
