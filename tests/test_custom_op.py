@@ -276,6 +276,17 @@ def test_errors_of_forwards() -> None:
         tg.op(lambda x: x, lambda g: g)("x")
 
 
+@pytest.mark.parametrize("text", ["a\nb", "\x1b[31mred", "a\u2028b", "\ud800"])
+def test_names_and_formulas_are_printable(text: str) -> None:
+    """They stand in pictures of the tape and on the terminal, each within its line."""
+    for options in ({"name": text}, {"formula": text}):
+        with pytest.raises(ValueError, match="is one line of printable characters") as caught:
+            tg.op(lambda x: x * 2, lambda g: g * 2, **options)
+        assert str(caught.value).isprintable()
+    with pytest.raises(TypeError, match="a name or a formula is a str, not int"):
+        tg.op(lambda x: x * 2, lambda g: g * 2, name=3)  # type: ignore[arg-type]
+
+
 def test_an_option_cannot_require_grad() -> None:
     scale = tg.op(lambda x, by: x * by, lambda g, by: g * by, name="scale")
     x = leaf([1.0, 2.0])

@@ -44,9 +44,9 @@ def op(
     lists among the options are copied, since a VJP may need them later.
 
     TypeError if a VJP asks for something that is not there, or ``forward`` has other parameters
-    than plain ones. When the op runs: ValueError where a VJP returns another shape than its
-    input's, or ``forward`` or a VJP writes into its arguments; TypeError where an option requires
-    grad, for it has no VJP.
+    than plain ones; ValueError if ``name`` or ``formula`` is not one line of printable characters.
+    When the op runs: ValueError where a VJP returns another shape than its input's, or ``forward``
+    or a VJP writes into its arguments; TypeError where an option requires grad, for it has no VJP.
 
     >>> import tinygrad_mlp as tg
     >>> cube = tg.op(lambda x: x**3, lambda g, x: g * 3 * x**2, name="cube")
@@ -60,6 +60,13 @@ def op(
         raise TypeError("op: give a VJP for each input, after the forward")
     given = getattr(forward, "__name__", "")
     name = name or (given if given.isidentifier() else "custom")
+    for text in (name, formula or ""):
+        if not isinstance(text, str):
+            raise TypeError(f"op: a name or a formula is a str, not {type(text).__name__}")
+        if not text.isprintable():
+            raise ValueError(
+                f"op: {text!r}: a name or a formula is one line of printable characters"
+            )
     signature = plain_signature(forward, name)
     inputs = list(signature.parameters)[: len(vjps)]
     if len(inputs) < len(vjps):
