@@ -152,6 +152,13 @@ def test_the_walk_back_does_with_a_report_what_numpy_was_told_to() -> None:
     assert log.getvalue() == f"Warning: {text}\n"
 
 
+@pytest.mark.parametrize("mode", ["call", "log"])
+def test_a_function_to_report_to_that_is_not_there(mode: Any) -> None:
+    y = silently(tg.log, 0.0)
+    with np.errstate(all=mode), pytest.raises(NameError, match=r"^log, backward: .*seterrcall"):
+        y.backward()
+
+
 def test_printed_reports_of_the_walk_back(capsys: pytest.CaptureFixture[str]) -> None:
     y = silently(tg.log, 0.0)
     with np.errstate(divide="print"):

@@ -37,6 +37,8 @@ def report(kind: str, flag: int) -> None:
     mode, call = modes[MODES[kind]], cast("Any", context.run(np.geterrcall))
     name = op_on_the_way()
     text = f"{name}, backward: {kind} encountered" if name else f"{kind} encountered"
+    if mode in ("log", "call") and call is None:
+        raise NameError(f"{text}, and numpy.seterrcall() has not been told what to do with it")
     if mode == "raise":
         raise FloatingPointError(text)
     if mode == "print":
