@@ -100,6 +100,19 @@ def test_threads_may_share_a_graph_that_is_retained(
     assert found == {k: [[3 * k, 2 * k]] * 20 for k in found}
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_walk_to_one_argument_leaves_nothing_for_the_next(create_graph: bool) -> None:
+    a, b, g = leaf(2.0), leaf(3.0), tg.tensor(np.array(1.0))
+    y = Product.apply(a, b)
+    options: Any = {"retain_graph": True, "create_graph": create_graph}
+    assert tg.grad(y, a, g, **options)[0].item() == 3
+    g.mul_(5)
+    assert tg.grad(y, b, g, **options)[0].item() == 10
+    g.requires_grad_()
+    tg.grad(tg.grad(y, a, g, retain_graph=True, create_graph=True)[0], g)
+    assert tg.grad(tg.grad(y, b, g, create_graph=True)[0], g)[0].item() == 2
+
+
 def test_backward_runs_once_for_all_arguments_and_sees_the_attributes_of_forward() -> None:
     contexts = []
 

@@ -58,7 +58,17 @@ class Context:
 class FunctionOp(Op):
     """The op of one call of a Function."""
 
-    __slots__ = ()
+    __slots__ = ("make",)
+
+    make: Callable[[], tuple[Callable[..., Any], ...]]
+
+    @property
+    def vjps(self) -> tuple[Callable[..., Any], ...]:  # type: ignore[override]
+        """New ones for each visit of a walk back, which share one run of the backward.
+
+        So no walk gets what backward has returned to another one.
+        """
+        return self.make()
 
 
 class Function:
@@ -156,25 +166,21 @@ def on_tape(
     wanted = tuple(sorted({k for k in origin if k is not None}))
     arrays = [t._array for t in known]
 
-    last = max(i for i, x in zip(places, inputs, strict=True) if x._node is not None)
-    # A cotangent, and what backward made of it for all inputs: one entry, which is put and taken at
-    # once, so that threads do not get each other's.
-    computed: list[tuple[Any, Any]] = []
+    places_of = [(place, x.shape, x.dtype) for place, x in zip(places, inputs, strict=True)]
 
-    def vjp(place: int) -> Callable[..., Any]:
-        def call(g: Any, *values: Any) -> Any:
-            graph = isinstance(g, Tensor)
-            known = computed[:]
-            if known and known[0][0] is g:
-                result = known[0][1]
-            else:
-                result = run(g, graph, values)
-                computed[:] = [(g, result)]
-            if place == last:
-                computed.clear()
-            return cotangent(cls.__name__, result, place, len(ctx.needs_input_grad), graph)
+    def vjps() -> tuple[Callable[..., Any], ...]:
+        computed: list[Any] = []  # what backward made of the cotangent, for all inputs
 
-        return call
+        def vjp(place: int) -> Callable[..., Any]:
+            def call(g: Any, *values: Any) -> Any:
+                graph = isinstance(g, Tensor)
+                if not computed:
+                    computed.append(run(g, graph, values))
+                return cotangent(cls.__name__, computed[0], place, len(ctx.needs_input_grad), graph)
+
+            return call
+
+        return tuple(shaped(vjp(place), shape, dtype) for place, shape, dtype in places_of)
 
     def run(g: Any, graph: bool, values: tuple[Any, ...]) -> Any:
         found = dict(zip(wanted, values, strict=True))
@@ -195,9 +201,7 @@ def on_tape(
     op.latex = op.numpy = op.domain = None
     op.broadcasts = op.variadic = False
     op.forward = unavailable(cls.__name__)
-    op.vjps = tuple(
-        shaped(vjp(place), x.shape, x.dtype) for place, x in zip(places, inputs, strict=True)
-    )
+    op.make = vjps
     op.wants = (wanted,) * len(inputs)
     op.picks = (picker(wanted),) * len(inputs)
     values = tuple(arrays[k] for k in wanted)
