@@ -158,6 +158,19 @@ def test_buffers_may_be_used_again() -> None:
     assert (y.tolist(), x.grad.tolist()) == ([2, 4], [202, 404])
 
 
+def test_tensors_may_be_used_again_too() -> None:
+    """In a VJP that runs on Tensors, a Tensor of which one value may wait while it gets another."""
+    kept = tg.tensor(np.array(0.0))
+
+    def vjp(g: Any) -> Any:
+        return kept.copy_(g * 2) if isinstance(g, tg.Tensor) else g * 2
+
+    double = tg.op(lambda x: x * 2, vjp)
+    x, y = leaf(1.0), leaf(1.0)
+    z = double(x) * 1 + double(y) * 10
+    assert [d.item() for d in tg.grad(z, (x, y), create_graph=True)] == [2, 20]
+
+
 def test_a_forward_may_return_its_input() -> None:
     x = leaf([1.0, 2.0])
     same = tg.op(lambda x: x, lambda g: g)

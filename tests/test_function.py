@@ -113,6 +113,27 @@ def test_a_walk_to_one_argument_leaves_nothing_for_the_next(create_graph: bool) 
     assert tg.grad(tg.grad(y, b, g, create_graph=True)[0], g)[0].item() == 2
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_nothing_done_in_place_to_a_cotangent_shows_elsewhere(create_graph: bool) -> None:
+    kept = tg.tensor(np.array(0.0))
+
+    class InPlace(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: tg.Tensor) -> tg.Tensor:
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: Any, g: tg.Tensor) -> tg.Tensor:
+            g.mul_(2)
+            return kept.copy_(g)
+
+    for start in (1.0, 10.0):
+        x, y, g = leaf(1.0), leaf(1.0), tg.tensor(np.array(start))
+        z = y * 1
+        (z + InPlace.apply(z) + InPlace.apply(x) * 3).backward(g, create_graph=create_graph)
+        assert (x.grad, y.grad, g) == (6 * start, 3 * start, start)
+
+
 def test_backward_runs_once_for_all_arguments_and_sees_the_attributes_of_forward() -> None:
     contexts = []
 

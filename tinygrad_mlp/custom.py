@@ -163,7 +163,9 @@ def guarded(function: Callable[..., Any], what: str) -> Callable[..., Any]:
         if result.dtype.kind not in "biuf":
             raise TypeError(f"{what} must return an array, not entries of dtype {result.dtype}")
         result = result.astype(x.dtype if x.dtype.kind == "f" else as_dtype(result.dtype))
-        return Tensor(result) if on_tape and not isinstance(result, Tensor) else result
+        if isinstance(result, Tensor):
+            return read_only(result)
+        return Tensor(result) if on_tape else result
 
     return call
 

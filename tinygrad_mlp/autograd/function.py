@@ -191,7 +191,7 @@ def on_tape(
             )
         )
         if graph:
-            return cls.backward(mine, g)
+            return cls.backward(mine, as_it_is(g))
         with no_grad():
             return cls.backward(mine, wrap(g))
 
@@ -226,7 +226,7 @@ def cotangent(name: str, result: Any, place: int, n: int, graph: bool) -> Any:
         return None
     if not isinstance(mine, Tensor):
         raise TypeError(f"{name}: backward must return Tensors or None, not {type(mine).__name__}")
-    return mine if graph else mine._array
+    return as_it_is(mine) if graph else mine._array
 
 
 def shaped(vjp: Callable[..., Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
