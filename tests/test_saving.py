@@ -197,6 +197,18 @@ def test_headers_that_lie_are_refused(tmp_path: Path, header: Any) -> None:
         tg.load(path)
 
 
+def test_a_name_that_comes_twice_is_refused(tmp_path: Path) -> None:
+    entry = '"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}'
+    for header, fits in ((f"{{{entry}}}", True), (f"{{{entry},{entry}}}", False)):
+        path = tmp_path / "x"
+        path.write_bytes(struct.pack("<Q", len(header)) + header.encode() + b"\7")
+        if fits:
+            assert tg.load(path)["a"].tolist() == [7]
+        else:
+            with pytest.raises(ValueError, match="not a safetensors file, or damaged"):
+                tg.load(path)
+
+
 def test_a_file_from_elsewhere_is_a_dict_of_tensors(tmp_path: Path) -> None:
     text = json.dumps({"__metadata__": {"format": "pt"}, **entry()}).encode()
     path = tmp_path / "x"

@@ -135,7 +135,7 @@ def parsed(file: BinaryIO, length: int) -> Any:
     if length < 8 or size > min(LONGEST, length - 8):
         raise ValueError("it is truncated, or not a safetensors file")
     try:
-        header = json.loads(file.read(size).decode())
+        header = json.loads(file.read(size).decode(), object_pairs_hook=each_once)
     except ValueError:
         raise ValueError("it is not a safetensors file, or damaged") from None
     if not isinstance(header, dict):
@@ -174,6 +174,13 @@ def parsed(file: BinaryIO, length: int) -> Any:
     if meta["format"] != OURS or meta["sha256"] != digest(header, meta["tree"], [body]):
         raise ValueError("it was damaged or changed since it was saved")
     return unflattened(json.loads(meta["tree"]), arrays)
+
+
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name comes twice")  # of two readers each may take another one
+    return found
 
 
 def unflattened(tree: Any, arrays: dict[str, ndarray]) -> Any:
