@@ -35,6 +35,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from inspect import CO_OPTIMIZED
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -460,6 +461,9 @@ def main() -> None:
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     # The same examples each time.
     os.environ.update(CI="true", HYPOTHESIS_PROFILE=os.environ.get("HYPOTHESIS_PROFILE", "few"))
+    # Of others that run at the same time, none is to clean up here.
+    temporary = TemporaryDirectory()
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = temporary.name
     for name in ("numpy", "hypothesis.extra.numpy", "_hypothesis_pytestplugin", "_pytest.main"):
         importlib.import_module(name)
 
