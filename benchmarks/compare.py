@@ -117,7 +117,7 @@ def tape(arrays: list[ndarray], library: Any = tg) -> Contender:
             t.grad = None
         value = loss(*tensors)
         value.backward()
-        return [value.detach(), *(t.grad for t in tensors)]
+        return [value.item(), *(t.grad for t in tensors)]
 
     return call
 
@@ -584,4 +584,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)
+        sys.exit(130)
