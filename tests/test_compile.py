@@ -1039,7 +1039,7 @@ def test_source_has_ops_of_ones_own() -> None:
         lambda g, b, k: g * b * k[0][0],
         lambda g, a, k: g * a * k[0][0],
         name="scaled",
-        formula="a b\n k",
+        formula="a b k",
     )
     step = tg.compile(lambda x, y: scaled(x * 2, y, np.array([[3, 1], [1, 1]])), gradients=False)
     assert_equal(step(X, Y), 6 * X * Y)
