@@ -202,7 +202,7 @@ def test_ops_named_twice_count_once(capsys: pytest.CaptureFixture[str]) -> None:
 def test_hips_autograd_has_no_second_derivative_of_a_power_of_0() -> None:
     leaves = (Leaf((), "float64", (2.0,)), Leaf((), "float64", (0.0,)))
     program = Program(leaves, (Step("pow_tensor", (0, 1), {}),), (2,))
-    pytest.importorskip("autograd")
+    pytest.importorskip("autograd", reason="HIPS autograd is not installed")
     assert Plan(against=("autograd",)).verdict(program).answered == ("autograd",)
     verdict = Plan(against=("autograd", "complex"), order=2).verdict(program)
     assert verdict.text is None
