@@ -613,6 +613,20 @@ def test_requires_grad_() -> None:
             tg.tensor([1, 0], dtype=dtype, requires_grad=True)
 
 
+def test_a_leaf_that_is_detached_in_place_keeps_its_grad_and_its_place() -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    y = (x * x).sum()
+    y.backward(retain_graph=True)
+    assert x.detach_() is x
+    assert not x.requires_grad
+    y.backward(retain_graph=True)
+    assert x.grad is not None
+    assert x.grad.tolist() == [2, 4]
+    x.requires_grad_()
+    y.backward()
+    assert x.grad.tolist() == [4, 8]
+
+
 def test_who_stops_requiring_grad_keeps_what_it_has() -> None:
     """As in PyTorch: a network is often frozen for a while, with graphs of it left from before."""
     x, y = leaf(3.0), leaf(5.0)

@@ -1028,9 +1028,9 @@ class Tensor(Names):
         """Take it off the tape; RuntimeError for a view, whose source would stay on it."""
         if hasattr(self, "_source"):
             raise RuntimeError("detach_: this is a view, whose source stays; use detach()")
-        # A program that is being traced is to compute the value all the same.
         if self.is_leaf and not is_tracing.get():
             return self.requires_grad_(False)
+        # A program that is being traced is to compute the value all the same.
         self._node = apply(ops.detached, (self,))._node if is_tracing.get() else None
         return self
 
