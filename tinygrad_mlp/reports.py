@@ -67,7 +67,8 @@ def op_on_the_way() -> str | None:
 
 def users_frame(frame: FrameType) -> tuple[FrameType | None, int]:
     """The latest call of code outside of this package, None if there is none; how far it is."""
-    n, found = 0, cast("FrameType | None", frame)
+    found: FrameType | None = frame
+    n = 0
     while found is not None and found.f_code.co_filename.startswith(PACKAGE):
         n, found = n + 1, found.f_back
     return found, n

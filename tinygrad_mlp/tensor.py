@@ -342,8 +342,13 @@ class Tensor(Names):
         node = self._frozen if hasattr(self, "_frozen") else self._node or leaf(self.shape)
         tag = tag_of(node)
         tag.tensor = ref(self)
-        changes = [(self, "_node", node if requires_grad else None)]
-        assign([*changes, (tag, "retains_grad", bool(requires_grad)), (self, "_frozen", node)])
+        assign(
+            [
+                (self, "_node", node if requires_grad else None),
+                (self, "_frozen", node),
+                (tag, "retains_grad", bool(requires_grad)),
+            ]
+        )
         return self if name is None else self.named(name)
 
     @property
@@ -1028,10 +1033,13 @@ class Tensor(Names):
         """Take it off the tape; RuntimeError for a view, whose source would stay on it."""
         if hasattr(self, "_source"):
             raise RuntimeError("detach_: this is a view, whose source stays; use detach()")
-        if self.is_leaf and not is_tracing.get():
-            return self.requires_grad_(False)
-        # A program that is being traced is to compute the value all the same.
-        self._node = apply(ops.detached, (self,))._node if is_tracing.get() else None
+        if is_tracing.get():
+            # The program is to compute the value all the same.
+            self._node = apply(ops.detached, (self,))._node
+        elif self.is_leaf:
+            self.requires_grad_(False)
+        else:
+            self._node = None
         return self
 
     def apply(self, op: Op, *more: Any) -> Tensor:

@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from ..grad_fn import shown
 from ..ops import Op, picker
-from ..tape import is_grad_enabled, is_tracing, no_grad, record, recording, run_with
+from ..tape import is_grad_enabled, is_tracing, record, recording, run_with
 from ..tensor import Tensor, constant_of, wrap
 
 
@@ -192,8 +192,7 @@ def on_tape(
         )
         if graph:
             return cls.backward(mine, as_it_is(g))
-        with no_grad():
-            return cls.backward(mine, wrap(g))
+        return run_with({recording: False}, cls.backward, mine, wrap(g))
 
     op = FunctionOp.__new__(FunctionOp)
     op.name = cls.__name__
