@@ -67,7 +67,7 @@ import numpy as np
 from numpy import ndarray
 
 import tinygrad_mlp as tg
-from tinygrad_mlp.two_layer import error_bounds, loss, problem
+from tinygrad_mlp.experiment.two_layer import error_bounds, loss, problem
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"

@@ -72,7 +72,7 @@ def run(example: Example) -> str:
 
 def table() -> str:
     """The table of ops, in Markdown: names and formulas from the ops, VJPs from their source."""
-    from tinygrad_mlp import ops
+    from tinygrad_mlp.core import ops
 
     source = Path(ops.__file__).read_text(encoding="utf-8")
     vjps = {}

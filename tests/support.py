@@ -15,8 +15,8 @@ from hypothesis.extra import numpy as hnp
 from numpy import ndarray
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import ops
-from tinygrad_mlp.arguments import as_index
+from tinygrad_mlp.core import ops
+from tinygrad_mlp.torch.accepts import as_index
 
 
 class Case(NamedTuple):

@@ -12,7 +12,8 @@ import pytest
 from support import leaf
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import functional, ops, tape
+from tinygrad_mlp.autograd import derivatives as functional
+from tinygrad_mlp.core import ops, tape
 
 core: Any = sys.modules[tg.Tensor.__module__]
 

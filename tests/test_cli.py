@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 import tinygrad_mlp
-from tinygrad_mlp import cli, commands, two_layer
+from tinygrad_mlp import commands
+from tinygrad_mlp.commands import cli
+from tinygrad_mlp.experiment import two_layer
 
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "tinygrad_mlp"]
@@ -255,7 +257,7 @@ def test_only_numpy_and_the_standard_library_are_imported() -> None:
     code = """if True:
         import sys, numpy
         before = set(sys.modules)
-        from tinygrad_mlp.cli import main
+        from tinygrad_mlp.commands.cli import main
         main(["--shape", "3", "1", "2", "1"])
         new = [sys.modules[name] for name in set(sys.modules) - before]
         # What is compiled into an extension has no file of its own.

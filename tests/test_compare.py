@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import cli
-from tinygrad_mlp.compare import Comparison, Difference, duration, names_of, size, under
+from tinygrad_mlp.commands import cli
+from tinygrad_mlp.compare.comparison import Comparison, Difference, duration, names_of, size, under
 
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 

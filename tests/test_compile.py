@@ -24,10 +24,10 @@ from numpy import ndarray
 from support import CASES, Case, weights
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import ops
-from tinygrad_mlp.two_layer import BIASES, NAMES, error_bounds, loss, problem
+from tinygrad_mlp.core import ops
+from tinygrad_mlp.experiment.two_layer import BIASES, NAMES, error_bounds, loss, problem
 
-compiler = import_module("tinygrad_mlp.program")
+compiler = import_module("tinygrad_mlp.readers.compile.program")
 f32 = np.float32
 quarter = settings(  # for each of the three ways of ``sizes``
     max_examples=max(1, settings().max_examples // 4),

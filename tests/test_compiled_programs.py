@@ -13,14 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import tinygrad_mlp as tg
-from tinygrad_mlp.testing import oracles, rounding
-from tinygrad_mlp.testing import programs as random_programs
-from tinygrad_mlp.testing.fuzzing import Plan
-from tinygrad_mlp.testing.programs import Program
-from tinygrad_mlp.testing.quoted import answers
+from tinygrad_mlp.readers.fuzz import oracles, rounding
+from tinygrad_mlp.readers.fuzz import programs as random_programs
+from tinygrad_mlp.readers.fuzz.fuzzing import Plan
+from tinygrad_mlp.readers.fuzz.programs import Program
+from tinygrad_mlp.readers.fuzz.quoted import answers
 from tinygrad_mlp.testing.strategies import programs
 
-writer = import_module("tinygrad_mlp.program")
+writer = import_module("tinygrad_mlp.readers.compile.program")
 
 
 def array_of(x: tg.Tensor) -> Any:

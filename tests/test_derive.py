@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import Tensor, two_layer
-from tinygrad_mlp.formulas.formula import Formula
-from tinygrad_mlp.formulas.names import GREEK
+from tinygrad_mlp import Tensor
+from tinygrad_mlp.experiment import two_layer
 from tinygrad_mlp.nn.functional import cross_entropy
+from tinygrad_mlp.readers.derive.formula import Formula
+from tinygrad_mlp.readers.derive.names import GREEK
+from tinygrad_mlp.readers.fuzz.oracles import Answer, Oracle, tape, tape_answer, wanted, weights
+from tinygrad_mlp.readers.fuzz.programs import Program, run
+from tinygrad_mlp.readers.fuzz.rounding import Jitter, difference
+from tinygrad_mlp.readers.fuzz.specs import OPS
 from tinygrad_mlp.testing import generate
-from tinygrad_mlp.testing.oracles import Answer, Oracle, tape, tape_answer, wanted, weights
-from tinygrad_mlp.testing.programs import Program, run
-from tinygrad_mlp.testing.rounding import Jitter, difference
-from tinygrad_mlp.testing.specs import OPS
 from tinygrad_mlp.testing.strategies import programs
 
 NAMES = ("X", "Y", "W1", "W2", "b1", "b2")

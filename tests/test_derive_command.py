@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import cli, two_layer
-from tinygrad_mlp.formulas.source import Source
+from tinygrad_mlp.commands import cli
+from tinygrad_mlp.experiment import two_layer
+from tinygrad_mlp.readers.derive.source import Source
 
 NAMES = ("X", "Y", "W1", "W2", "b1", "b2")
 INNER = "(Y − Y_p) W2ᵀ ⊙ h_s ⊙ (1 − h_s)"

@@ -21,13 +21,14 @@ from numpy import ndarray
 from support import value, weights
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import cli, two_layer
-from tinygrad_mlp.explain import plot, terminal
-from tinygrad_mlp.explain.explanation import Explanation
-from tinygrad_mlp.explain.mathml import markup, mathml
-from tinygrad_mlp.explain.page import MOST, page
-from tinygrad_mlp.explain.summary import cells, summary
-from tinygrad_mlp.testing import programs
+from tinygrad_mlp.commands import cli
+from tinygrad_mlp.experiment import two_layer
+from tinygrad_mlp.readers.explain.explanation import Explanation
+from tinygrad_mlp.readers.explain.mathml import markup, mathml
+from tinygrad_mlp.readers.explain.summary import cells, summary
+from tinygrad_mlp.readers.explain.views import plot, terminal
+from tinygrad_mlp.readers.explain.views.page import MOST, page
+from tinygrad_mlp.readers.fuzz import programs
 from tinygrad_mlp.testing.strategies import programs as any_program
 
 ROOT = Path(__file__).parent.parent

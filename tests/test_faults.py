@@ -22,6 +22,7 @@ from support import value
 
 import tinygrad_mlp as tg
 from tinygrad_mlp.autograd import anomaly
+from tinygrad_mlp.core import tape
 
 PACKAGE = str(Path(tg.__file__).parent)
 
@@ -229,12 +230,12 @@ def test_backward_under_no_grad() -> None:
         loss = (x * x).sum()
 
         def action() -> None:
-            token = tg.tape.recording.set(False)
+            token = tape.recording.set(False)
             try:
                 loss.backward(create_graph=True)
                 assert not tg.is_grad_enabled()
             finally:
-                tg.tape.recording.reset(token)
+                tape.recording.reset(token)
 
         return action, lambda: digits([x.grad, tg.is_grad_enabled()])
 
@@ -254,7 +255,7 @@ def test_contexts(context: Any, inside: bool) -> None:
     core: Any = sys.modules[tg.Tensor.__module__]
 
     def state() -> Any:
-        variables = tg.tape.entered.get(), anomaly.entered.get(), anomaly.lines.get()
+        variables = tape.entered.get(), anomaly.entered.get(), anomaly.lines.get()
         functions = core.wrap, core.walk, len(anomaly.opened)
         return tg.is_grad_enabled(), functions, np.geterr(), np.geterrcall(), variables
 
@@ -451,7 +452,7 @@ def test_compile_and_derive() -> None:
 
     def compiled() -> Any:
         run = tg.compile(loss)
-        return lambda: run(x), lambda: tg.tape.is_tracing.get()
+        return lambda: run(x), lambda: tape.is_tracing.get()
 
     assert every_fault(compiled, step=step) > 50
     assert tg.compile(loss)(x)[0] == 3

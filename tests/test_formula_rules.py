@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_mlp import ops
-from tinygrad_mlp.formulas.algebra import Algebra
-from tinygrad_mlp.formulas.names import Names
-from tinygrad_mlp.formulas.notation import Text
-from tinygrad_mlp.formulas.rows import apply
-from tinygrad_mlp.formulas.source import Source
-from tinygrad_mlp.formulas.terms import Term
+from tinygrad_mlp.core import ops
+from tinygrad_mlp.readers.derive.algebra import Algebra
+from tinygrad_mlp.readers.derive.names import Names
+from tinygrad_mlp.readers.derive.notation import Text
+from tinygrad_mlp.readers.derive.rows import apply
+from tinygrad_mlp.readers.derive.source import Source
+from tinygrad_mlp.readers.derive.terms import Term
 
 SHAPES = {
     **dict.fromkeys("abc", ()),

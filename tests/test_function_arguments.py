@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tinygrad_mlp import cli
+from tinygrad_mlp.commands import cli
 from tinygrad_mlp.commands.functions import CodeError, Function, running, shape
 
 SOURCE = """

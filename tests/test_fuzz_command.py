@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from tinygrad_mlp.cli import main
-from tinygrad_mlp.testing import Plan, Program, fuzzing
-from tinygrad_mlp.testing.fuzzing import load, run_chunk
-from tinygrad_mlp.testing.programs import Leaf, Step
-from tinygrad_mlp.testing.shrinking import cost, smaller
+from tinygrad_mlp.commands.cli import main
+from tinygrad_mlp.readers.fuzz import fuzzing
+from tinygrad_mlp.readers.fuzz.fuzzing import load, run_chunk
+from tinygrad_mlp.readers.fuzz.programs import Leaf, Step
+from tinygrad_mlp.readers.fuzz.shrinking import cost, smaller
+from tinygrad_mlp.testing import Plan, Program
 
 ROOT = Path(__file__).parent.parent
 COMPLEX = ["--against", "complex"]
@@ -234,7 +235,7 @@ def test_an_oracle_of_your_own(
 def test_break_all_is_a_table(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tinygrad_mlp.testing.specs.OPS", ("exp", "sign"))
+    monkeypatch.setattr("tinygrad_mlp.readers.fuzz.specs.OPS", ("exp", "sign"))
     assert run(*COMPLEX, "--break", "all", "--examples", "60") == 1
     head, sign, factor, harmless, last = capsys.readouterr().out.splitlines()
     assert head.split()[:5] == ["mistake", "program", "seconds", "ops", "entries"]
@@ -248,7 +249,7 @@ def test_break_all_is_a_table(
 def test_break_of_one_kind(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tinygrad_mlp.testing.specs.OPS", ("exp", "sub", "sign"))
+    monkeypatch.setattr("tinygrad_mlp.readers.fuzz.specs.OPS", ("exp", "sub", "sign"))
     assert run(*COMPLEX, "--break", "all:sign", "--examples", "60") == 1
     _, *rows, last = capsys.readouterr().out.splitlines()
     assert [row.split()[0] for row in rows] == ["exp:sign", "sub:sign-x", "sub:sign-y", "sign:sign"]
@@ -265,7 +266,7 @@ def test_an_interrupted_search_has_not_missed_a_mistake(
             raise KeyboardInterrupt
         return run_chunk(plan, start, size)
 
-    monkeypatch.setattr("tinygrad_mlp.testing.specs.OPS", ("exp",))
+    monkeypatch.setattr("tinygrad_mlp.readers.fuzz.specs.OPS", ("exp",))
     monkeypatch.setattr(fuzzing, "run_chunk", interrupted)
     assert run(*COMPLEX, "--break", "all") == 1
     _, row, *end = capsys.readouterr().out.splitlines()

@@ -27,7 +27,8 @@ import numpy as np
 import pytest
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import cli, commands
+from tinygrad_mlp import commands
+from tinygrad_mlp.commands import cli
 
 STATUSES = {0, 1, 2, 130}
 SECONDS = 20  # of the processor; ten times that on a clock, for what waits

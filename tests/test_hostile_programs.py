@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_mlp.cli import main
+from tinygrad_mlp.commands.cli import main
+from tinygrad_mlp.readers.fuzz.fuzzing import MARK, save
 from tinygrad_mlp.testing import generate
-from tinygrad_mlp.testing.fuzzing import MARK, save
 
 CODE = "__import__('os').mkdir('executed')"
 VALUES = [

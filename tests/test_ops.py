@@ -15,7 +15,7 @@ from numpy import ndarray
 from support import CASES, Case, arrays, frozen, leaf, value, weights
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import ops
+from tinygrad_mlp.core import ops
 
 every_op = pytest.mark.parametrize("name", CASES)
 STEP = 1 / 512

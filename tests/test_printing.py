@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tinygrad_mlp import printing
-from tinygrad_mlp.printing import format_tensor, get_printoptions, set_printoptions
+from tinygrad_mlp.torch import printing
+from tinygrad_mlp.torch.printing import format_tensor, get_printoptions, set_printoptions
 
 INF, NAN = math.inf, math.nan
 LARGEST, SMALLEST = 1.7976931348623157e308, 5e-324

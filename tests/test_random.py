@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from support import often_another_thread
 
-from tinygrad_mlp.random import Generator, default_generator, manual_seed
+from tinygrad_mlp.torch.random import Generator, default_generator, manual_seed
 
 DTYPES = ["float32", "float64"]
 BITS = {"float32": 24, "float64": 53}
@@ -245,5 +245,5 @@ def test_threads_share_one_stream() -> None:
 
 
 def test_importing_does_not_pay_for_numpy_random() -> None:
-    code = "import sys, tinygrad_mlp.random; print('numpy.random' in sys.modules)"
+    code = "import sys, tinygrad_mlp.torch.random; print('numpy.random' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from support import value
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import saving
+from tinygrad_mlp.torch import saving
 
 DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
 

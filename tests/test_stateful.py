@@ -41,7 +41,7 @@ from hypothesis.stateful import (
 from support import often_another_thread
 
 import tinygrad_mlp as tg
-from tinygrad_mlp.tape import Node
+from tinygrad_mlp.core.tape import Node
 
 N = 3  # entries of every value, and so Jacobians are 3×3
 LARGE = 100  # what entries may be, so that nothing overflows however long a life is

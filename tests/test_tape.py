@@ -412,7 +412,7 @@ def test_grad_returns_what_it_found_though_another_thread_releases_the_graph(
     x = leaf(3.0)
     y = x * x
     # What it answers if there is nothing left to release.
-    monkeypatch.setattr("tinygrad_mlp.tape.swap", lambda *changes: False)
+    monkeypatch.setattr("tinygrad_mlp.core.tape.swap", lambda *changes: False)
     assert tg.grad(y, x)[0].item() == 6
 
 

@@ -20,7 +20,15 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import ops, two_layer
+from tinygrad_mlp.core import ops
+from tinygrad_mlp.experiment import two_layer
+from tinygrad_mlp.readers.fuzz import mistakes as mistaking
+from tinygrad_mlp.readers.fuzz.generating import two_layer as two_layer_program
+from tinygrad_mlp.readers.fuzz.mistakes import HARMLESS, SECOND_ORDER, broken, mistakes
+from tinygrad_mlp.readers.fuzz.oracles import derivative, tape
+from tinygrad_mlp.readers.fuzz.programs import Leaf, Step, trace
+from tinygrad_mlp.readers.fuzz.rounding import difference
+from tinygrad_mlp.readers.fuzz.specs import MARGIN, SPECS
 from tinygrad_mlp.testing import (
     OPS,
     Answer,
@@ -39,13 +47,6 @@ from tinygrad_mlp.testing import (
     shrink,
     strategies,
 )
-from tinygrad_mlp.testing import mistakes as mistaking
-from tinygrad_mlp.testing.generating import two_layer as two_layer_program
-from tinygrad_mlp.testing.mistakes import HARMLESS, SECOND_ORDER, broken, mistakes
-from tinygrad_mlp.testing.oracles import derivative, tape
-from tinygrad_mlp.testing.programs import Leaf, Step, trace
-from tinygrad_mlp.testing.rounding import difference
-from tinygrad_mlp.testing.specs import MARGIN, SPECS
 
 STEPS = count()
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE", "quick") != "quick"
@@ -314,7 +315,7 @@ def test_an_answer_must_be_whole_and_finite() -> None:
 def test_oracles_that_are_not_there() -> None:
     with pytest.raises(Unavailable, match="there are: torch, jax"):
         oracle("tensorflow")
-    from tinygrad_mlp.testing.oracles import needed
+    from tinygrad_mlp.readers.fuzz.oracles import needed
 
     with pytest.raises(Unavailable, match="No is not installed; pip install no-such"):
         needed("no_such_module", "No", "no-such")

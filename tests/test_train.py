@@ -19,7 +19,7 @@ import pytest
 from support import value
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import cli
+from tinygrad_mlp.commands import cli
 from tinygrad_mlp.commands import train as command
 from tinygrad_mlp.training import loop
 from tinygrad_mlp.training.data import Table, problem, table
@@ -575,7 +575,7 @@ def test_a_checkpoint_that_cannot_be_written_later_is_said(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device", "state")
 
-    monkeypatch.setattr("tinygrad_mlp.saving.os.fsync", full)
+    monkeypatch.setattr("tinygrad_mlp.torch.saving.os.fsync", full)
     assert run("--data", csv, "--checkpoint", str(tmp_path / "state")) == 2
     assert "stopped after epoch 1, which is not saved: state: No space" in capsys.readouterr().out
     assert os.listdir(tmp_path) == ["blobs.csv"]

@@ -13,7 +13,7 @@ from typing import Any
 import notebooks
 import pytest
 
-from tinygrad_mlp import cli
+from tinygrad_mlp.commands import cli
 from tinygrad_mlp.tutorial import LESSONS, blocks, checks, notebook, solution, title
 
 SOLUTIONS = {b.name: b.source for lesson in LESSONS for b in blocks(lesson) if b.kind == "solution"}
@@ -447,7 +447,7 @@ def test_a_file_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_all_or_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tinygrad_mlp import saving
+    from tinygrad_mlp.torch import saving
 
     real, calls = saving.replace_file, []
 

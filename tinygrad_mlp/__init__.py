@@ -6,7 +6,7 @@
 >>> x.grad
 tensor([2., 4.])
 
-Start with ``ops``, the table of ops and their VJPs, then ``tape`` and ``tensor``.
+Start with ``core``: ``ops``, the table of ops and their VJPs, then ``tape`` and ``tensor``.
 """
 
 import builtins as _builtins
@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as _np
 
 from . import nn
-from .creation import (
+from .autograd.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .core import ops as ops
+from .core.tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .torch import random as random
+from .torch.creation import (
     arange,
     as_tensor,
     empty,
@@ -39,27 +43,25 @@ from .creation import (
     zeros,
     zeros_like,
 )
-from .devices import accelerator, cuda, device, mps, xpu
-from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .functions import *
-from .functions import METHODS as _METHODS
-from .joining import cat, hstack, meshgrid, stack, vstack, where
-from .later import Package as _Package
-from .missing import module_getattr as _module_getattr
-from .printing import get_printoptions, set_printoptions
-from .random import Generator, manual_seed
-from .tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
-from .tensor import Tensor
+from .torch.devices import accelerator, cuda, device, mps, xpu
+from .torch.functions import *
+from .torch.functions import METHODS as _METHODS
+from .torch.hints import module_getattr as _module_getattr
+from .torch.joining import cat, hstack, meshgrid, stack, vstack, where
+from .torch.later import Package as _Package
+from .torch.printing import get_printoptions, set_printoptions
+from .torch.random import Generator, manual_seed
+from .torch.tensor import Tensor
 
 if TYPE_CHECKING:
     from . import autograd, optim
     from .autograd import inference_mode
+    from .autograd.own_op import op
     from .compare import Comparison, compare
-    from .compile import compile
-    from .custom import op
-    from .derive import derive, formula
-    from .explain import explain
-    from .saving import load, save
+    from .readers.compile.compiled import compile
+    from .readers.derive.deriving import derive, formula
+    from .readers.explain import explain
+    from .torch.saving import load, save
 
 __version__ = "0.1.0"
 
@@ -90,15 +92,15 @@ _LATER = {
     "Comparison": "compare",
     "autograd": "autograd",
     "compare": "compare",
-    "compile": "compile",
-    "derive": "derive",
-    "explain": "explain",
-    "formula": "derive",
+    "compile": "readers.compile.compiled",
+    "derive": "readers.derive.deriving",
+    "explain": "readers.explain",
+    "formula": "readers.derive.deriving",
     "inference_mode": "autograd",
-    "load": "saving",
-    "op": "custom",
+    "load": "torch.saving",
+    "op": "autograd.own_op",
     "optim": "optim",
-    "save": "saving",
+    "save": "torch.saving",
 }
 __getattr__ = _module_getattr(__name__, _LATER)
 _sys.modules[__name__].__class__ = _Package

@@ -13,10 +13,10 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from test_reference_run import CANCELS, PRINTED, REFERENCE, as_printed, matches
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import two_layer
-from tinygrad_mlp.explain.explanation import Explanation
-from tinygrad_mlp.explain.naming import called, names_of
-from tinygrad_mlp.explain.summary import summary
+from tinygrad_mlp.experiment import two_layer
+from tinygrad_mlp.readers.explain.explanation import Explanation
+from tinygrad_mlp.readers.explain.naming import called, names_of
+from tinygrad_mlp.readers.explain.summary import summary
 
 pytestmark = pytest.mark.browser
 

@@ -15,7 +15,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import relu
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import cli, two_layer
+from tinygrad_mlp.commands import cli
+from tinygrad_mlp.experiment import two_layer
 
 pytestmark = pytest.mark.torch
 torch.set_num_threads(1)

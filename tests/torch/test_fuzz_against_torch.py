@@ -8,11 +8,11 @@ import torch
 from hypothesis import given
 from test_testing import CHECKED
 
+from tinygrad_mlp.readers.fuzz.fuzzing import run_chunk
+from tinygrad_mlp.readers.fuzz.mistakes import SECOND_ORDER
+from tinygrad_mlp.readers.fuzz.oracles import Unavailable, exponent_0
+from tinygrad_mlp.readers.fuzz.specs import DTYPES
 from tinygrad_mlp.testing import Plan, Program, fuzz, generate, oracle, strategies
-from tinygrad_mlp.testing.fuzzing import run_chunk
-from tinygrad_mlp.testing.mistakes import SECOND_ORDER
-from tinygrad_mlp.testing.oracles import Unavailable, exponent_0
-from tinygrad_mlp.testing.specs import DTYPES
 
 pytestmark = pytest.mark.torch
 

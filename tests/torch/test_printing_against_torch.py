@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from tinygrad_mlp.printing import format_tensor, set_printoptions
+from tinygrad_mlp.torch.printing import format_tensor, set_printoptions
 
 pytestmark = pytest.mark.torch
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tinygrad_mlp.random import Generator
+from tinygrad_mlp.torch.random import Generator
 
 pytestmark = pytest.mark.torch
 

@@ -11,7 +11,7 @@ import readme
 import torch
 from test_readme import matches
 
-from tinygrad_mlp import cli
+from tinygrad_mlp.commands import cli
 from tinygrad_mlp.training.against import TRAINERS
 from tinygrad_mlp.training.data import Table, problem, table
 from tinygrad_mlp.training.loop import OURS, Run, Settings, network, score

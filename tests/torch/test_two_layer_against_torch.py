@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from numpy import ndarray
 
 import tinygrad_mlp as tg
-from tinygrad_mlp.two_layer import BIASES, NAMES, error_bounds, loss, problem
+from tinygrad_mlp.experiment.two_layer import BIASES, NAMES, error_bounds, loss, problem
 
 pytestmark = pytest.mark.torch
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..functional import grad, gradients_into_leaves
-from ..missing import module_getattr
-from ..tape import Recording, enable_grad, no_grad, set_grad_enabled
-from ..tensor import Tensor
+from ..core.tape import Recording, enable_grad, no_grad, set_grad_enabled
+from ..torch.hints import module_getattr
+from ..torch.tensor import Tensor
+from .derivatives import grad, gradients_into_leaves
 
 if TYPE_CHECKING:
     from . import functional

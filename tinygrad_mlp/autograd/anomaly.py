@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .. import functional
-from ..atomic import assign
-from ..decorator import Decorator
-from ..ops import Op, Value
-from ..reports import settings, users_frame
-from ..tape import Constant, Node, run_with, walk
-from ..tensor import Tensor, wrap
+from ..core.atomic import assign
+from ..core.decorator import Decorator
+from ..core.ops import Op, Value
+from ..core.reports import settings, users_frame
+from ..core.tape import Constant, Node, run_with, walk
+from ..torch.tensor import Tensor, wrap
+from . import derivatives as functional
 
 __all__ = ["detect_anomaly"]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..grad_fn import shown
-from ..ops import Op, picker
-from ..tape import is_grad_enabled, is_tracing, record, recording, run_with
-from ..tensor import Tensor, constant_of, wrap
+from ..core.ops import Op, picker
+from ..core.tape import is_grad_enabled, is_tracing, record, recording, run_with
+from ..torch.grad_fn import shown
+from ..torch.tensor import Tensor, constant_of, wrap
 
 
 class Context:

@@ -8,8 +8,8 @@ tensor([[ 6.,  0.],
 
 from __future__ import annotations
 
-from ..functional import hessian, hvp, jacobian, jvp, vjp
-from ..missing import module_getattr
+from ..torch.hints import module_getattr
+from .derivatives import hessian, hvp, jacobian, jvp, vjp
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 

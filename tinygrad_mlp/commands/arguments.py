@@ -59,7 +59,7 @@ def duration(word: str) -> float:
 
 def plot(parser: ArgumentParser, path: str, gradients: Any, how: str, title: str) -> None:
     """--plot: pairs of gradients by name, the tape's first, drawn into a file; or bad usage."""
-    from ..explain.plot import save
+    from ..readers.explain.views.plot import save
 
     try:
         save(path, gradients, how, title)

@@ -59,7 +59,7 @@ def compare(parser: ArgumentParser) -> Run:
         if options.full and not options.json:
             parser.error("--full goes with --json")
         refuse_misplaced(parser, options, "shape", "bias")
-        from ..compare import require_torch
+        from ..compare.comparison import require_torch
 
         try:
             require_torch()
@@ -85,8 +85,8 @@ def compare(parser: ArgumentParser) -> Run:
 
 def experiment(options: Namespace) -> tuple[Any, bool, float | None]:
     """The two-layer network, whether rounding explains the differences, and what is tolerated."""
-    from .. import two_layer
-    from ..compare import compare
+    from ..compare.comparison import compare
+    from ..experiment import two_layer
 
     sizes = tuple(options.shape or (100, 1, 20, 1))
     tensors = two_layer.problem(options.seed, sizes, options.bias or "full", options.dtype)
@@ -104,7 +104,7 @@ def of_function(options: Namespace) -> tuple[Any, bool, float]:
     """A function of the user's, whether it agrees, and what is tolerated."""
     import numpy as np
 
-    from ..compare import compare
+    from ..compare.comparison import compare
 
     function = Function(options.function)
     leaves = function.inputs(options.shapes, options.seed, options.dtype)

@@ -13,8 +13,8 @@ from .functions import Function, add_to, refuse_misplaced
 if TYPE_CHECKING:
     from numpy import ndarray
 
-    from ..formulas.formula import Formula
-    from ..tensor import Tensor
+    from ..readers.derive.formula import Formula
+    from ..torch.tensor import Tensor
 
 INPUTS = ("X", "Y", "W1", "W2", "b1", "b2")
 SAME = 4096  # units in the last place of the largest entry: in float64, 1e-12 of it
@@ -98,7 +98,7 @@ class Problem(NamedTuple):
 
 def experiment(options: Namespace) -> Problem:
     """The two-layer network."""
-    from .. import two_layer
+    from ..experiment import two_layer
 
     n, d, h, o = shape = tuple(options.shape or (100, 1, 20, 1))
     for rows, columns in ((n, d), (n, o), (d, h), (h, o), (n, h)):

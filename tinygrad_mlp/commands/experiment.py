@@ -84,7 +84,7 @@ def experiment(parser: ArgumentParser) -> Run:
 
 def compared(seed: int, shape: tuple[int, int, int, int], bias: str, dtype: str) -> dict[str, Any]:
     """The loss and the gradients of the experiment, from the tape and from the closed form."""
-    from .. import two_layer
+    from ..experiment import two_layer
 
     tensors = two_layer.problem(seed, shape, bias, dtype)
     value = two_layer.loss(*tensors)

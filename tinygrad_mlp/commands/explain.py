@@ -62,7 +62,7 @@ def explain(parser: ArgumentParser) -> Run:
 def shown(parser: ArgumentParser, options: Namespace) -> int:
     import sys
 
-    from ..explain import terminal
+    from ..readers.explain.views import terminal
 
     if options.step and not (sys.stdin.isatty() and sys.stdout.isatty()):
         parser.error("--step needs a terminal to read keys from; without it the whole tape prints")
@@ -110,9 +110,9 @@ def shown(parser: ArgumentParser, options: Namespace) -> int:
 
 def of_two_layer(parser: ArgumentParser, options: Namespace) -> Any:
     """The experiment's tape, and its gradients by the tape and by the closed form."""
-    from .. import two_layer
-    from ..explain.explanation import Explanation
-    from ..explain.naming import called, names_of
+    from ..experiment import two_layer
+    from ..readers.explain.explanation import Explanation
+    from ..readers.explain.naming import called, names_of
 
     n, d, h, o = shape = tuple(options.shape or (100, 1, 20, 1))
     bias = options.bias or "full"
@@ -138,8 +138,8 @@ def of_function(parser: ArgumentParser, options: Namespace) -> Any:
     """The tape of a user's function on random inputs, and gradients by the tape and by formula."""
     import sys
 
-    from ..explain.explanation import Explanation
-    from ..explain.naming import called, names_of
+    from ..readers.explain.explanation import Explanation
+    from ..readers.explain.naming import called, names_of
 
     try:
         function = Function(options.function)
@@ -168,7 +168,7 @@ def by_formula(function: Function, inputs: dict[str, Any], explanation: Any) -> 
     """
     import numpy as np
 
-    from ..derive import derive
+    from ..readers.derive.deriving import derive
 
     arrived = {name: explanation.gradient(x) for name, x in inputs.items()}
     arrived = {name: g for name, g in arrived.items() if g is not None}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .arguments import size, too_large
 
 if TYPE_CHECKING:
-    from ..tensor import Tensor
+    from ..torch.tensor import Tensor
 
 T = TypeVar("T")
 
@@ -206,8 +206,8 @@ class Function:
         that go by keyword alone get a shape by name alone. Those of ``*xs`` are xs0, xs1, ….
         UsageError where shapes are missing or too many.
         """
-        from ..creation import rand, randn
-        from ..random import manual_seed
+        from ..torch.creation import rand, randn
+        from ..torch.random import manual_seed
 
         named = {name for name, _ in shapes}
         if len(set(map(bool, named))) > 1:
@@ -252,7 +252,7 @@ class Function:
 
     def __call__(self, /, **inputs: Tensor) -> Tensor:
         """What the function returns; UsageError where that is not a Tensor."""
-        from ..tensor import Tensor
+        from ..torch.tensor import Tensor
 
         by_place, by_name = self.arranged(inputs)
         with running(self.place, self.file):

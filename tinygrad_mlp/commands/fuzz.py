@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .arguments import Run, count, duration, printable, seed, words
 
 if TYPE_CHECKING:
-    from ..testing.fuzzing import Failure, Plan, Report
+    from ..readers.fuzz.fuzzing import Failure, Plan, Report
 
 MOST_JOBS = 256  # each takes some hundred megabytes
 
@@ -63,7 +63,7 @@ def fuzz(parser: ArgumentParser) -> Run:
     parser.add_argument("--json", action="store_true", help="the report as JSON")
 
     def run(options: Namespace) -> int:
-        from ..testing.oracles import Unavailable
+        from ..readers.fuzz.oracles import Unavailable
 
         try:
             plan = plan_of(options)
@@ -112,8 +112,8 @@ def search(options: Namespace, plan: Plan) -> int:
     from pathlib import Path
     from shlex import quote
 
+    from ..readers.fuzz.fuzzing import replay, save
     from ..testing import fuzz
-    from ..testing.fuzzing import replay, save
 
     say = sayer(options)
     folder = Path(options.corpus)
@@ -169,8 +169,8 @@ def replay(options: Namespace, plan: Plan) -> int:
     """One saved program; returns the exit status."""
     from pathlib import Path
 
+    from ..readers.fuzz.fuzzing import replay as replayed
     from ..testing import Unavailable
-    from ..testing.fuzzing import replay as replayed
 
     say = sayer(options)
     (old,) = replayed([Path(options.replay)], plan)
@@ -197,7 +197,7 @@ def jobs_for(options: Namespace) -> int:
 
 def show(say: Callable[[str], None], report: Report, indent: str) -> None:
     """The lines of the smaller program."""
-    from ..testing.scripts import statements
+    from ..readers.fuzz.scripts import statements
 
     assert report.shrunk is not None
     for line in statements(report.shrunk):
@@ -241,8 +241,8 @@ def progress_bar(
 
 def demonstrate(options: Namespace, plan: Plan) -> int:
     """Make mistakes and see them caught; returns the exit status, 1 if any was."""
-    from ..testing.mistakes import mistakes
-    from ..testing.specs import OPS
+    from ..readers.fuzz.mistakes import mistakes
+    from ..readers.fuzz.specs import OPS
 
     say = sayer(options)
     op, _, kind = options.mistake.partition(":")
@@ -280,8 +280,8 @@ def made(options: Namespace, plan: Plan, op: str, kind: str) -> Report:
     """The search for one mistake."""
     from dataclasses import replace
 
+    from ..readers.fuzz.mistakes import SECOND_ORDER
     from ..testing import fuzz
-    from ..testing.mistakes import SECOND_ORDER
 
     if (op, kind) in SECOND_ORDER:
         plan = replace(plan, ops=(op,), order=2, against=("complex",))
@@ -289,7 +289,7 @@ def made(options: Namespace, plan: Plan, op: str, kind: str) -> Report:
 
 
 def full(say: Callable[[str], None], report: Report, text: str) -> None:
-    from ..testing.mistakes import HARMLESS
+    from ..readers.fuzz.mistakes import HARMLESS
 
     mistake = report.plan.mistake
     assert mistake is not None
@@ -309,7 +309,7 @@ def full(say: Callable[[str], None], report: Report, text: str) -> None:
 
 
 def brief(say: Callable[[str], None], report: Report, text: str) -> None:
-    from ..testing.mistakes import HARMLESS
+    from ..readers.fuzz.mistakes import HARMLESS
 
     mistake = report.plan.mistake
     assert mistake is not None
@@ -325,7 +325,7 @@ def brief(say: Callable[[str], None], report: Report, text: str) -> None:
 def summary(say: Callable[[str], None], reports: list[Report], found: list[Report]) -> None:
     from statistics import median
 
-    from ..testing.mistakes import HARMLESS
+    from ..readers.fuzz.mistakes import HARMLESS
 
     harmful = [
         r

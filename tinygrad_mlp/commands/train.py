@@ -166,7 +166,7 @@ def missing(error: ImportError, options: Namespace) -> str:
 
 def prepared(options: Namespace) -> Run:
     """The run that the options ask for; all that can be wrong with them is found here."""
-    from ..saving import load
+    from ..torch.saving import load
     from ..training import against
     from ..training.data import problem, table
     from ..training.loop import Run, Settings, network
@@ -238,7 +238,7 @@ def check_files(options: Namespace) -> None:
 
 def trained(training: Run, options: Namespace) -> str:
     """Train to the end; returns why that is: one of ``ENDINGS``, or why it could not go on."""
-    from ..saving import save
+    from ..torch.saving import save
 
     saved = -inf
     with interrupts() as interrupted, progress(training, options) as show:

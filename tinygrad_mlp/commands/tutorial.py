@@ -44,7 +44,7 @@ def write(parser: ArgumentParser, given: str, force: bool) -> None:
     from pathlib import Path
     from shutil import which
 
-    from ..saving import replace_file
+    from ..torch.saving import replace_file
     from ..tutorial import LESSONS, notebook
 
     folder = Path(given)

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy import ndarray
 
-from ..absent import absent
-from ..arguments import FLOAT, as_dtype, as_shape
-from ..atomic import assign, carry_out
-from ..devices import is_device, require_cpu
-from ..in_place import Values, changed, moved, rewrite
-from ..random import default_generator
-from ..tensor import Tensor, home_of_grad, mark_parameter, wrap
+from ..core.atomic import assign, carry_out
+from ..torch.absent import absent
+from ..torch.accepts import FLOAT, as_dtype, as_shape
+from ..torch.devices import is_device, require_cpu
+from ..torch.random import default_generator
+from ..torch.tensor import Tensor, home_of_grad, mark_parameter, wrap
+from ..torch.views import Values, changed, moved, rewrite
 from . import functional
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .. import ops
-from ..absent import absent
-from ..functions import function
-from ..grad_fn import shown, shown_as
-from ..tape import is_tracing
-from ..tensor import Tensor, apply, permute, wrap
+from ..core import ops
+from ..core.tape import is_tracing
+from ..torch.absent import absent
+from ..torch.functions import function
+from ..torch.grad_fn import shown, shown_as
+from ..torch.tensor import Tensor, apply, permute, wrap
 
 __all__ = [
     "binary_cross_entropy_with_logits",

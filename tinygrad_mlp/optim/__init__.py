@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import ndarray
 
-from ..absent import absent
-from ..atomic import Change, assign, carry_out, swap
-from ..in_place import Values, changed, rewrite
-from ..later import first_use
+from ..core.atomic import Change, assign, carry_out, swap
+from ..core.tape import recording, run_with
 from ..nn import loaded, zero_grad
-from ..tape import recording, run_with
-from ..tensor import Tensor, wrap
+from ..torch.absent import absent
+from ..torch.later import first_use
+from ..torch.tensor import Tensor, wrap
+from ..torch.views import Values, changed, rewrite
 
 if TYPE_CHECKING:
     from . import lr_scheduler

@@ -19,7 +19,7 @@ from math import cos, pi
 from operator import setitem
 from typing import Any
 
-from ..absent import absent
+from ..torch.absent import absent
 
 __all__ = ["CosineAnnealingLR", "ExponentialLR", "LRScheduler", "StepLR"]
 

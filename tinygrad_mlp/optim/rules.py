@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..tensor import Tensor
+from ..torch.tensor import Tensor
 from . import SGD, Adam, AdamW, Optimizer
 
 State = dict[str, Tensor]

@@ -14,15 +14,15 @@ True
   ``broadcastable_shapes``, ``arrays``, ``tensors``, ``two_layer_problems`` and ``programs``.
 """
 
-from ..later import first_use
+from ..readers.fuzz.fuzzing import Plan, Report, fuzz
+from ..readers.fuzz.generating import generate
+from ..readers.fuzz.oracles import Answer, Oracle, Unavailable, oracle
+from ..readers.fuzz.programs import Program, run
+from ..readers.fuzz.scripts import script
+from ..readers.fuzz.shrinking import shrink
+from ..readers.fuzz.specs import OPS
+from ..torch.later import first_use
 from .checks import check_op, gradcheck, gradgradcheck
-from .fuzzing import Plan, Report, fuzz
-from .generating import generate
-from .oracles import Answer, Oracle, Unavailable, oracle
-from .programs import Program, run
-from .scripts import script
-from .shrinking import shrink
-from .specs import OPS
 
 __all__ = [
     "Answer",

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from importlib import import_module
 from itertools import cycle, islice, product
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from .. import ops
-from ..ops import Op, Shape
-from .generating import generate
-from .oracles import derivative, oracle, tape, wanted, weights
-from .programs import Program, run, trace, wrong_dtype
-from .rounding import difference
-from .scripts import statements
-from .shrinking import shrink
-from .specs import MARGIN
+from ..core import ops
+from ..core.ops import Op, Shape
+from ..readers.fuzz.generating import generate
+from ..readers.fuzz.oracles import derivative, oracle, tape, wanted, weights
+from ..readers.fuzz.programs import Program, run, trace, wrong_dtype
+from ..readers.fuzz.rounding import difference
+from ..readers.fuzz.scripts import statements
+from ..readers.fuzz.shrinking import shrink
+from ..readers.fuzz.specs import MARGIN
 
 SAFETY = 8  # times the error that finite differences estimate for themselves
 UNCLEAR = 1e-3  # of a derivative: with a larger error than that, finite differences say nothing
@@ -166,7 +165,7 @@ def by_compiled(lib: Any, function: Function, arrays: Sequence[ndarray]) -> Grad
 
 def by_formula(lib: Any, function: Function, arrays: Sequence[ndarray]) -> Gradients:
     """The formulas of the gradients, run as NumPy source."""
-    derive = import_module(f"{lib.__name__}.derive").derive
+    derive = lib.derive
     function, places = of_floats(lib, function, arrays)
     given = {f"x{k}": a for k, a in places.items()}
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .. import two_layer
-from ..ops import Shape
-from ..tensor import Tensor
-from .generating import generate
-from .programs import Program
-from .specs import DTYPES, OPS
+from ..core.ops import Shape
+from ..experiment import two_layer
+from ..readers.fuzz.generating import generate
+from ..readers.fuzz.programs import Program
+from ..readers.fuzz.specs import DTYPES, OPS
+from ..torch.tensor import Tensor
 
 try:
     from hypothesis import strategies as st

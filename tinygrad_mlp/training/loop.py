@@ -16,11 +16,11 @@ import numpy as np
 from numpy import ndarray
 
 from .. import nn, optim
-from ..compile import compile
-from ..functional import grad
-from ..random import manual_seed
-from ..tape import no_grad
-from ..tensor import Tensor, wrap
+from ..autograd.derivatives import grad
+from ..core.tape import no_grad
+from ..readers.compile.compiled import compile
+from ..torch.random import manual_seed
+from ..torch.tensor import Tensor, wrap
 from .data import Problem, words_of
 
 OURS = "tinygrad_mlp"

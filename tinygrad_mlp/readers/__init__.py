@@ -1,0 +1,1 @@
+"""The readers of the graph, siblings: ``derive``, ``compile``, ``explain`` and ``fuzz``."""

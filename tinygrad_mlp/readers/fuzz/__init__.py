@@ -1,0 +1,1 @@
+"""Random programs, run on the tape and on oracles that share nothing with it."""
