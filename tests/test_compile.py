@@ -12,9 +12,9 @@ import pickle
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
-from importlib import import_module
+from enum import IntEnum
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -26,8 +26,9 @@ from support import CASES, Case, weights
 import tinygrad_mlp as tg
 from tinygrad_mlp.core import ops
 from tinygrad_mlp.experiment.two_layer import BIASES, NAMES, error_bounds, loss, problem
+from tinygrad_mlp.readers.compile import limits
+from tinygrad_mlp.torch.tensor import apply
 
-compiler = import_module("tinygrad_mlp.readers.compile.program")
 f32 = np.float32
 quarter = settings(  # for each of the three ways of ``sizes``
     max_examples=max(1, settings().max_examples // 4),
@@ -39,10 +40,10 @@ quarter = settings(  # for each of the three ways of ``sizes``
 def sizes(request: Any, monkeypatch: Any) -> None:
     """What is done for large arrays only, done for small ones too."""
     if "blocks" in request.param:
-        monkeypatch.setattr(compiler, "FUSE", 2)
-        monkeypatch.setattr(compiler, "BLOCK", 32)
+        monkeypatch.setattr(limits, "FUSE", 2)
+        monkeypatch.setattr(limits, "BLOCK", 32)
     if "large" in request.param:
-        monkeypatch.setattr(compiler, "LARGE", 8)
+        monkeypatch.setattr(limits, "LARGE", 8)
 
 
 def tensors(arrays: Any, requires_grad: bool = False) -> list[tg.Tensor]:
@@ -1047,6 +1048,105 @@ def test_source_has_ops_of_ones_own() -> None:
     assert ": scaled\n" in step.source
 
 
+# An op that is not known here is written as its row says, or called.
+
+
+def lines_of(step: Any) -> list[str]:
+    return [line.strip() for line in step.source.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("forward", "numpy", "line"),
+    [
+        (lambda x, n: x**n, "x**n", "out0 = np.array(x**2, np.float64)  # v1 = x^2, 2×3"),
+        (lambda x, n: n - x, "n - x", "out0 = np.array(2 - x, np.float64)"),
+        (lambda x, n: x * n, "np.ldexp(x, n - 1)", "np.array(np.ldexp(x, 2 - 1), np.float64)"),
+        (lambda x, n: x * n, None, "out0 = np.array(const0(x, 2), np.float64)"),
+        (lambda x, n: x * n, "helper(x, n)", "out0 = np.array(const0(x, 2), np.float64)"),
+        (lambda x, n: x * n, "not Python", "out0 = np.array(const0(x, 2), np.float64)"),
+    ],
+)
+def test_an_op_of_ones_own_is_written_as_it_says(forward: Any, numpy: Any, line: str) -> None:
+    vjp = lambda g, x, n: g * n * x ** (n - 1)  # noqa: E731
+    own = tg.op(forward, vjp, name="own", formula="xⁿ", numpy=numpy)
+    step = tg.compile(lambda x: own(x, 2), gradients=False)
+    for x in (X, Y):
+        assert_equal(step(x), forward(x, 2))
+    assert any(line in found for found in lines_of(step)), step.source
+
+
+def test_a_negative_option_stands_in_brackets_where_it_needs_them() -> None:
+    own = tg.op(lambda x, p: x - p, lambda g: g, name="own", numpy="x - p")
+    power = tg.op(lambda x, p: p**x, lambda g: g, name="power", numpy="p**x")
+    bounded = tg.op(np.maximum, lambda g: g, lambda g: g, name="bounded")
+    step = tg.compile(lambda x: (own(x, -1), power(x, -2.0), bounded(x, -0.5)), gradients=False)
+    assert_equal(step(Y.round()), (Y.round() + 1, (-2.0) ** Y.round(), np.maximum(Y.round(), -0.5)))
+    assert "np.array((-2.0)**x, np.float64)" in step.source
+
+
+@pytest.mark.usefixtures("sizes")
+@pytest.mark.parametrize("numpy", ["x", "x.T", "x[::-1]", "np.broadcast_to(x[:1], x.shape)", None])
+def test_what_an_op_of_ones_own_gives_may_be_a_view(numpy: str | None) -> None:
+    forward = eval(f"lambda x: {numpy or 'x'}", {"np": np})
+    row = ops.Op("row", "row(x)", forward, lambda g: g, numpy=numpy)
+
+    def function(x: Any) -> Any:
+        h = x * 2
+        seen = apply(row, (h,))
+        return (h + 1) * 3, seen, seen, apply(row, (x,)), (seen + 1).sum()
+
+    step = tg.compile(function, gradients=False)
+    for x in (X[:, :2].copy(), X[:, :2] + 1):
+        before = x.copy()
+        found = step(x)
+        assert_equal(found, plain(function(tg.tensor(x))))
+        assert_separate(flat(found), [x])
+        for a in found[:4]:
+            a += 1
+        assert_equal(x, before)
+
+
+def test_what_an_op_of_ones_own_gives_has_the_dtype_of_the_tape() -> None:
+    wide = tg.op(lambda x, k: x * k, lambda g, k: g * k, name="wide", numpy="x * k")
+    x = X.astype(f32)
+    step = tg.compile(lambda x: wide(x * 2, np.float64(3)).sum())
+    assert_equal(step(x), by_tape(step.function, [x]))
+
+
+class Bounds(NamedTuple):
+    low: float
+    high: float
+
+
+class Level(IntEnum):
+    HIGH = 3
+
+
+def test_options_of_any_type_come_as_they_are() -> None:
+    bounded = tg.op(
+        lambda x, bounds, level: np.clip(x, bounds.low, level.value), lambda g: g, name="bounded"
+    )
+    step = tg.compile(lambda x: bounded(x, Bounds(-1, 1), Level.HIGH), gradients=False)
+    assert_equal(step(Y), np.clip(Y, -1, 3))
+
+
+def test_a_row_with_a_ufunc_is_an_op_like_any_other() -> None:
+    """Adding a row is all it takes: it is written into buffers, in blocks where they are large."""
+    cbrt = ops.Op("cbrt", "∛x", np.cbrt, lambda g, out: g / (3 * out * out))
+    step = tg.compile(lambda x: (apply(cbrt, (x * 27,)) * 2).sum())
+    x = np.full((300, 200), 8.0)
+    value, (slope,) = step(x)
+    assert (value, slope[0, 0]) == (12 * x.size, 0.5)
+    assert any(line.startswith("np.cbrt(buffer0") for line in lines_of(step)), step.source
+
+
+def test_a_row_with_a_ufunc_that_is_not_numpys() -> None:
+    expit = pytest.importorskip("scipy.special").expit
+    row = ops.Op("expit", "expit(x)", expit, lambda g, out: g * out * (1 - out))
+    step = tg.compile(lambda x: (apply(row, (x,)) * 2).sum())
+    assert_equal(step(X), by_tape(step.function, [X]), 2.0**-50)
+
+
 def test_source_says_what_options_and_constants_are() -> None:
     def function(x: Any, y: Any) -> Any:
         picked = tg.cat([x[:, 1:], y[np.array([1, 0])]], 1).clamp(-1, 2) ** 3
@@ -1058,11 +1158,12 @@ def test_source_says_what_options_and_constants_are() -> None:
         "v1 = x[:, 1:], 2×2",
         "v2 = y[const",
         "v3 = cat(v1, v2; 1), 2×5",
-        "v4 = min(max(v3, -1), 2), 2×5",
-        "v5 = v4^3, 2×5",
-        "v6 = v5 > 0, 2×5",
-        "v7 = v5 if v6 else 0.5, 2×5",
-        "v9 = v8 / 5, 2",
+        "v4 = max(v3, -1), 2×5",
+        "v5 = min(v4, 2), 2×5",
+        "v6 = v5^3, 2×5",
+        "v7 = v6 > 0, 2×5",
+        "v8 = v6 if v7 else 0.5, 2×5",
+        "v10 = v9 / 5, 2",
         "an array, 2, float64",
     ):
         assert text in step.source, text

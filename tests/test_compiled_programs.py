@@ -5,7 +5,6 @@ measures it; values, gradients and second derivatives are compared.
 """
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import tinygrad_mlp as tg
+from tinygrad_mlp.readers.compile import limits, writer
 from tinygrad_mlp.readers.fuzz import oracles, rounding
 from tinygrad_mlp.readers.fuzz import programs as random_programs
 from tinygrad_mlp.readers.fuzz.fuzzing import Plan
 from tinygrad_mlp.readers.fuzz.programs import Program
 from tinygrad_mlp.readers.fuzz.quoted import answers
 from tinygrad_mlp.testing.strategies import programs
-
-writer = import_module("tinygrad_mlp.readers.compile.program")
 
 
 def array_of(x: tg.Tensor) -> Any:
@@ -73,7 +71,7 @@ def sizes(request: Any, monkeypatch: Any) -> None:
     """What is done for large arrays only, done for small ones too."""
     if "blocks" in request.param:
         for name, value in {"FUSE": 2, "BLOCK": 32, "LARGE": 8}.items():
-            monkeypatch.setattr(writer, name, value)
+            monkeypatch.setattr(limits, name, value)
 
 
 @pytest.mark.usefixtures("sizes")
@@ -110,10 +108,10 @@ def test_a_wrong_program_is_noticed(monkeypatch: Any) -> None:
     found = [plan.program(i) for i in range(40)]
     used = [p for p in found if any(step.op == "sin" for step in p.steps)]
     assert used
-    lines = writer.Writer.lines
+    statements = writer.statements
 
-    def wrong(self: Any, v: Any, *args: Any) -> list[str]:
-        return [line.replace("np.sin(", "np.tan(") for line in lines(self, v, *args)]
+    def wrong(*args: Any) -> list[str]:
+        return [line.replace("np.sin(", "np.tan(") for line in statements(*args)]
 
-    monkeypatch.setattr(writer.Writer, "lines", wrong)
+    monkeypatch.setattr(writer, "statements", wrong)
     assert any(differs(p, 1) for p in used)

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from .autograd import inference_mode
     from .autograd.own_op import op
     from .compare import Comparison, compare
-    from .readers.compile.compiled import compile
+    from .readers.compile import compile
     from .readers.derive.deriving import derive, formula
     from .readers.explain import explain
     from .torch.saving import load, save
@@ -92,7 +92,7 @@ _LATER = {
     "Comparison": "compare",
     "autograd": "autograd",
     "compare": "compare",
-    "compile": "readers.compile.compiled",
+    "compile": "readers.compile",
     "derive": "readers.derive.deriving",
     "explain": "readers.explain",
     "formula": "readers.derive.deriving",

@@ -18,7 +18,7 @@ from numpy import ndarray
 from .. import nn, optim
 from ..autograd.derivatives import grad
 from ..core.tape import no_grad
-from ..readers.compile.compiled import compile
+from ..readers.compile import compile
 from ..torch.random import manual_seed
 from ..torch.tensor import Tensor, wrap
 from .data import Problem, words_of
