@@ -17,6 +17,8 @@ from ..core.ops import Axes, Op, Shape
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+    from .tensor import Tensor
+
 NUMBERS = (bool, int, float, np.bool, np.integer, np.floating)
 DTYPES = frozenset(map(np.dtype, ("?", "u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8")))
 FLOAT = np.dtype("f4")
@@ -111,6 +113,13 @@ def require_entries(op: str, shape: Shape, axes: Axes) -> None:
     if 0 in (shape if axes is None else [shape[a] for a in axes]):
         along = "" if axes is None else f" along axes {axes}"
         raise ValueError(f"{op}: there is nothing to choose from{along} in shape {shape}")
+
+
+def require_axes(op: str, *given: tuple[Tensor, int]) -> None:
+    """ValueError where a Tensor has not so many axes."""
+    for x, ndim in given:
+        if x.ndim != ndim:
+            raise ValueError(f"{op}: {ndim} axes are needed, not those of shape {x.shape}")
 
 
 def as_shape(op: str, sizes: Sequence[Any], unknown: bool = False) -> Shape:

@@ -23,6 +23,8 @@ from ..core.tape import is_tracing
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
+    from .tensor import Tensor
+
     Array = NDArray[Any]
 
 __all__ = ["Generator", "default_generator", "manual_seed"]
@@ -457,3 +459,19 @@ def source(caller: str, generator: Generator | None) -> Generator:
             "draw them outside, and pass them as an argument"
         )
     return default_generator if generator is None else generator
+
+
+def uniform_(
+    input: Tensor, low: float = 0, high: float = 1, *, generator: Generator | None = None
+) -> Tensor:
+    """Become uniform random numbers from ``low`` to ``high``, PyTorch's for the same seed."""
+    drawn = source("uniform_", generator).uniform_between(low, high, input.shape, input.dtype)
+    return input.copy_(drawn)
+
+
+def normal_(
+    input: Tensor, mean: float = 0, std: float = 1, *, generator: Generator | None = None
+) -> Tensor:
+    """Become normal random numbers of this mean and standard deviation, PyTorch's."""
+    drawn = source("normal_", generator).normal_around(mean, std, input.shape, input.dtype)
+    return input.copy_(drawn)
