@@ -67,6 +67,23 @@ def test_asking_for_what_is_not_there() -> None:
         getattr(tg.autograd, "gradcheck")  # noqa: B009
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("from tinygrad_mlp import Variable", "tensor, with requires_grad=True"),
+        ("from tinygrad_mlp import tensr", "nearest there is: tensor"),
+        ("import tinygrad_mlp.utils.data", "has no 'utils'; the nearest there is: randperm"),
+        ("from tinygrad_mlp.optim import SDG", "nearest there is: SGD"),
+        ("from tinygrad_mlp import backends", "nor anything like it"),
+        ("import tinygrad_mlp.Tensor", "No module named 'tinygrad_mlp.Tensor'"),
+        ("from tinygrad_mlp.core import nothing", "cannot import name 'nothing'"),
+    ],
+)
+def test_an_import_that_fails_says_what_is_nearest(code: str, message: str) -> None:
+    with pytest.raises(ImportError, match=message):
+        exec(code, {})
+
+
 def test_inference_mode_decorates_with_and_without_parentheses() -> None:
     w = tg.ones(2, requires_grad=True)
     assert not tg.inference_mode(lambda: (w * 2).requires_grad)()

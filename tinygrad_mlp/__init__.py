@@ -45,7 +45,6 @@ from .torch.creation import (
 )
 from .torch.devices import accelerator, cuda, device, mps, xpu
 from .torch.functions import *
-from .torch.functions import METHODS as _METHODS
 from .torch.hints import module_getattr as _module_getattr
 from .torch.joining import cat, hstack, meshgrid, stack, vstack, where
 from .torch.later import Package as _Package
@@ -196,5 +195,19 @@ __all__ = [
     "xpu",
     "zeros",
     "zeros_like",
-    *_METHODS,
 ]
+# The methods as functions.
+__all__ += [
+    "abs", "absolute", "add", "addmm", "all", "allclose", "amax", "amin", "any", "argmax",
+    "argmin", "argsort", "bmm", "broadcast_to", "chunk", "clamp", "clip", "clone", "cos",
+    "count_nonzero", "detach", "diag", "div", "divide", "dot", "eq", "equal", "exp", "flatten",
+    "flip", "gather", "ge", "gt", "index_select", "is_floating_point", "isclose", "isfinite",
+    "isinf", "isnan", "le", "log", "log10", "log1p", "log2", "log_softmax", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "logsumexp", "lt", "masked_fill",
+    "masked_select", "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "movedim",
+    "mul", "multiply", "mv", "narrow", "ne", "neg", "negative", "nonzero", "norm", "numel",
+    "outer", "permute", "pow", "ravel", "reciprocal", "relu", "reshape", "rsqrt", "select",
+    "sigmoid", "sign", "sin", "softmax", "sort", "split", "sqrt", "square", "squeeze", "std",
+    "sub", "subtract", "sum", "swapaxes", "t", "tan", "tanh", "topk", "trace", "transpose",
+    "tril", "triu", "true_divide", "unbind", "unsqueeze", "var",
+]  # fmt: skip

@@ -16,6 +16,8 @@ import torch
 
 import tinygrad_mlp as tg
 import tinygrad_mlp.testing
+from tinygrad_mlp.torch import nearest as tables
+from tinygrad_mlp.torch.hints import fitting
 
 pytestmark = pytest.mark.torch
 torch.set_num_threads(1)
@@ -391,10 +393,15 @@ def test_each_name_is_there_or_its_error_names_one_that_is(module: str) -> None:
         absent += 1
         with pytest.raises(AttributeError) as raised:
             getattr(ours, name)
-        nearest = re.search(r"has no '(\w+)'; the nearest there is: ([\w.]+)", str(raised.value))
-        assert nearest is not None, raised.value
-        assert nearest[1] == name
-        assert is_there(nearest[2], ours, tg, tg.Tensor), raised.value
+        if re.search(rf"has no '{name}', nor anything like it: .+", str(raised.value)):
+            assert fitting(tables.NOTHING, name)
+            continue
+        found = re.search(r"has no '(\w+)'; the nearest there is: ([\w.]+)", str(raised.value))
+        assert found is not None, raised.value
+        assert found[1] == name
+        # What changes its Tensor is not near to what does not.
+        assert name.endswith("_") or not found[2].endswith("_") or found[2] == "__version__"
+        assert is_there(found[2], ours, tg, tg.Tensor), raised.value
     assert absent or not isinstance(theirs, ModuleType) or module == "autograd.functional"
 
 
@@ -409,11 +416,32 @@ def test_each_name_is_there_or_its_error_names_one_that_is(module: str) -> None:
         ("vmap", "autograd.functional.jacobian"),
         ("conv2d", "nn.functional"),
         ("finfo", "float32, dtypes are NumPy's: numpy.finfo"),
+        ("iinfo", "float32, dtypes are NumPy's: numpy.finfo and numpy.iinfo"),
+        ("sinh", "sin, or an op of your own"),
+        ("sinh_", "sin, or an op of your own"),
+        ("round_", "clamp"),
+        ("exp_", "exp, which makes a new one"),
+        ("IntTensor", "tensor, with dtype="),
+        ("range", "arange"),
+        ("Variable", "tensor, with requires_grad=True"),
         ("version", "__version__"),
     ],
 )
 def test_the_nearest(name: str, nearest: str) -> None:
     with pytest.raises(AttributeError, match=f"'{name}'; the nearest there is: {nearest}"):
+        getattr(tg, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("backends", "NumPy, on the CPU"),
+        ("set_num_threads", "NumPy's BLAS; set OMP_NUM_THREADS"),
+        ("use_deterministic_algorithms", "the same numbers each time"),
+    ],
+)
+def test_nothing_is_like_it(name: str, why: str) -> None:
+    with pytest.raises(AttributeError, match=f"no '{name}', nor anything like it: .*{why}"):
         getattr(tg, name)
 
 

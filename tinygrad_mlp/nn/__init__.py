@@ -18,9 +18,9 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.atomic import assign, carry_out
-from ..torch.absent import absent
 from ..torch.accepts import FLOAT, as_dtype, as_shape
 from ..torch.devices import is_device, require_cpu
+from ..torch.hints import absent
 from ..torch.random import default_generator
 from ..torch.tensor import Tensor, home_of_grad, mark_parameter, wrap
 from ..torch.views import Values, changed, moved, rewrite

@@ -14,9 +14,9 @@ from numpy import ndarray
 
 from ..core import ops
 from ..core.tape import is_tracing
-from ..torch.absent import absent
-from ..torch.functions import function
+from ..torch.functions import log_softmax, relu, sigmoid, softmax, tanh
 from ..torch.grad_fn import shown, shown_as
+from ..torch.hints import absent
 from ..torch.tensor import Tensor, apply, permute, wrap
 
 __all__ = [
@@ -31,9 +31,6 @@ __all__ = [
     "softmax",
     "tanh",
 ]
-
-relu, sigmoid, tanh = map(function, ("relu", "sigmoid", "tanh"))
-softmax, log_softmax = map(function, ("softmax", "log_softmax"))
 
 # Of PyTorch's names that are not here, those whose nearest is not spelled alike.
 NEAREST = {

@@ -21,7 +21,7 @@ from numpy import ndarray
 from ..core.atomic import Change, assign, carry_out, swap
 from ..core.tape import recording, run_with
 from ..nn import loaded, zero_grad
-from ..torch.absent import absent
+from ..torch.hints import absent
 from ..torch.later import first_use
 from ..torch.tensor import Tensor, wrap
 from ..torch.views import Values, changed, rewrite

@@ -19,7 +19,7 @@ from math import cos, pi
 from operator import setitem
 from typing import Any
 
-from ..torch.absent import absent
+from ..torch.hints import absent
 
 __all__ = ["CosineAnnealingLR", "ExponentialLR", "LRScheduler", "StepLR"]
 

@@ -1,68 +1,105 @@
 """The methods of Tensor as functions: ``exp(x)`` is ``x.exp()``, and of an array it is an array."""
 
-from __future__ import annotations
+# Not by their own names, for the package takes over all names that are here.
+from .as_function import as_function as _function
+from .tensor import Tensor
 
-from collections.abc import Callable
-from functools import wraps
-from inspect import signature
-from typing import Any
-
-import numpy as np
-from numpy import ndarray
-
-from .accepts import NUMBERS
-from .hints import without
-from .tensor import Tensor, constant
-
-# What these methods take one by one or as one sequence, and the functions under this name.
-STARRED = {"broadcast_to": "size", "flip": "dims", "permute": "dims", "reshape": "shape"}
-
-
-def function(name: str) -> Callable[..., Any]:
-    """A method as a function: of a Tensor, a Tensor; of an array, as VJPs have, an array."""
-    method = getattr(Tensor, name)
-    starred = STARRED.get(name)
-
-    @wraps(method)
-    def call(input: Any, *args: Any, **options: Any) -> Any:
-        if isinstance(input, Tensor):
-            if starred in options:
-                args = (options.pop(starred),)
-            try:
-                return method(input, *args, **options)
-            except TypeError:
-                known = signature(method).parameters
-                for keyword in options:
-                    if keyword not in known:
-                        raise without(name, keyword, list(known)[1:]) from None
-                raise
-        like = next((a for a in args if isinstance(a, Tensor)), None)
-        if like is not None and isinstance(input, (ndarray, *NUMBERS)):
-            return method(constant(input, like.dtype, name), *args, **options)
-        if isinstance(input, (ndarray, np.generic)):
-            result = method(Tensor(input), *args, **options)
-            return result.numpy() if isinstance(result, Tensor) else result
-        raise TypeError(
-            f"{name}: a Tensor or an array is needed, not {type(input).__name__}; "
-            "make one with tensor(...)"
-        )
-
-    call.__name__ = call.__qualname__ = name
-    return call
-
-
-METHODS = (
-    "abs", "absolute", "add", "addmm", "all", "allclose", "amax", "amin", "any", "argmax", "argmin",
-    "argsort", "bmm", "broadcast_to", "chunk", "clamp", "clip", "clone", "cos", "count_nonzero",
-    "detach", "diag", "div", "divide", "dot", "eq", "equal", "exp", "flatten", "flip", "gather",
-    "ge", "gt", "index_select", "is_floating_point", "isclose", "isfinite", "isinf", "isnan", "le",
-    "log", "log10", "log1p", "log2", "log_softmax", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "logsumexp", "lt", "masked_fill", "masked_select", "matmul", "max", "maximum",
-    "mean", "min", "minimum", "mm", "movedim", "mul", "multiply", "mv", "narrow", "ne", "neg",
-    "negative", "nonzero", "norm", "numel", "outer", "permute", "pow", "ravel", "reciprocal",
-    "relu", "reshape", "rsqrt", "select", "sigmoid", "sign", "sin", "softmax", "sort", "split",
-    "sqrt", "square", "squeeze", "std", "sub", "subtract", "sum", "swapaxes", "t", "tan", "tanh",
-    "topk", "trace", "transpose", "tril", "triu", "true_divide", "unbind", "unsqueeze", "var",
-)  # fmt: skip
-globals().update({name: function(name) for name in METHODS})
-__all__ = list(METHODS)
+abs = absolute = _function(Tensor.abs)
+add = _function(Tensor.add)
+addmm = _function(Tensor.addmm)
+all = _function(Tensor.all)
+allclose = _function(Tensor.allclose)
+amax = _function(Tensor.amax)
+amin = _function(Tensor.amin)
+any = _function(Tensor.any)
+argmax = _function(Tensor.argmax)
+argmin = _function(Tensor.argmin)
+argsort = _function(Tensor.argsort)
+bmm = _function(Tensor.bmm)
+broadcast_to = _function(Tensor.broadcast_to, "size")
+chunk = _function(Tensor.chunk)
+clamp = clip = _function(Tensor.clamp)
+clone = _function(Tensor.clone)
+cos = _function(Tensor.cos)
+count_nonzero = _function(Tensor.count_nonzero)
+detach = _function(Tensor.detach)
+diag = _function(Tensor.diag)
+div = divide = true_divide = _function(Tensor.div)
+dot = _function(Tensor.dot)
+eq = _function(Tensor.eq)
+equal = _function(Tensor.equal)
+exp = _function(Tensor.exp)
+flatten = _function(Tensor.flatten)
+flip = _function(Tensor.flip, "dims")
+gather = _function(Tensor.gather)
+ge = _function(Tensor.ge)
+gt = _function(Tensor.gt)
+index_select = _function(Tensor.index_select)
+is_floating_point = _function(Tensor.is_floating_point)
+isclose = _function(Tensor.isclose)
+isfinite = _function(Tensor.isfinite)
+isinf = _function(Tensor.isinf)
+isnan = _function(Tensor.isnan)
+le = _function(Tensor.le)
+log = _function(Tensor.log)
+log10 = _function(Tensor.log10)
+log1p = _function(Tensor.log1p)
+log2 = _function(Tensor.log2)
+log_softmax = _function(Tensor.log_softmax)
+logical_and = _function(Tensor.logical_and)
+logical_not = _function(Tensor.logical_not)
+logical_or = _function(Tensor.logical_or)
+logical_xor = _function(Tensor.logical_xor)
+logsumexp = _function(Tensor.logsumexp)
+lt = _function(Tensor.lt)
+masked_fill = _function(Tensor.masked_fill)
+masked_select = _function(Tensor.masked_select)
+matmul = _function(Tensor.matmul)
+max = _function(Tensor.max)
+maximum = _function(Tensor.maximum)
+mean = _function(Tensor.mean)
+min = _function(Tensor.min)
+minimum = _function(Tensor.minimum)
+mm = _function(Tensor.mm)
+movedim = _function(Tensor.movedim)
+mul = multiply = _function(Tensor.mul)
+mv = _function(Tensor.mv)
+narrow = _function(Tensor.narrow)
+ne = _function(Tensor.ne)
+neg = negative = _function(Tensor.neg)
+nonzero = _function(Tensor.nonzero)
+norm = _function(Tensor.norm)
+numel = _function(Tensor.numel)
+outer = _function(Tensor.outer)
+permute = _function(Tensor.permute, "dims")
+pow = _function(Tensor.pow)
+ravel = _function(Tensor.ravel)
+reciprocal = _function(Tensor.reciprocal)
+relu = _function(Tensor.relu)
+reshape = _function(Tensor.reshape, "shape")
+rsqrt = _function(Tensor.rsqrt)
+select = _function(Tensor.select)
+sigmoid = _function(Tensor.sigmoid)
+sign = _function(Tensor.sign)
+sin = _function(Tensor.sin)
+softmax = _function(Tensor.softmax)
+sort = _function(Tensor.sort)
+split = _function(Tensor.split)
+sqrt = _function(Tensor.sqrt)
+square = _function(Tensor.square)
+squeeze = _function(Tensor.squeeze)
+std = _function(Tensor.std)
+sub = subtract = _function(Tensor.sub)
+sum = _function(Tensor.sum)
+swapaxes = _function(Tensor.swapaxes)
+t = _function(Tensor.t)
+tan = _function(Tensor.tan)
+tanh = _function(Tensor.tanh)
+topk = _function(Tensor.topk)
+trace = _function(Tensor.trace)
+transpose = _function(Tensor.transpose)
+tril = _function(Tensor.tril)
+triu = _function(Tensor.triu)
+unbind = _function(Tensor.unbind)
+unsqueeze = _function(Tensor.unsqueeze)
+var = _function(Tensor.var)
