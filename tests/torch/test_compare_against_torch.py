@@ -37,7 +37,7 @@ def noisy(x):
     return (x * T.rand(3)).sum()
 
 def wrong(x):
-    return x.sum() if "torch" in type(x).__module__ else x.sum() + 1
+    return x.sum() if type(x).__module__.startswith("torch") else x.sum() + 1
 
 def fails(x):
     return x.cumsum(0)
