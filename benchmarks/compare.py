@@ -67,7 +67,8 @@ import numpy as np
 from numpy import ndarray
 
 import tinygrad_mlp as tg
-from tinygrad_mlp.experiment.two_layer import error_bounds, loss, problem
+from tinygrad_mlp.experiment.bounds import error_bounds
+from tinygrad_mlp.experiment.two_layer import loss, problem
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"

@@ -15,7 +15,7 @@ import pytest
 import tinygrad_mlp
 from tinygrad_mlp import commands
 from tinygrad_mlp.commands import cli
-from tinygrad_mlp.experiment import two_layer
+from tinygrad_mlp.experiment import closed_form, two_layer
 
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "tinygrad_mlp"]
@@ -141,7 +141,7 @@ def test_too_little_memory_is_bad_usage(
 
 def doctor(monkeypatch: pytest.MonkeyPatch, name: str, change: Any) -> None:
     """Change one of the gradients of the closed form."""
-    right = two_layer.closed_form
+    right = closed_form.closed_form
 
     def wrong(*inputs: Any) -> Any:
         value, gradients = right(*inputs)
@@ -149,7 +149,7 @@ def doctor(monkeypatch: pytest.MonkeyPatch, name: str, change: Any) -> None:
             return change(value), gradients
         return value, {**gradients, name: change(gradients[name])}
 
-    monkeypatch.setattr(two_layer, "closed_form", wrong)
+    monkeypatch.setattr(closed_form, "closed_form", wrong)
 
 
 @pytest.mark.parametrize("name", ["loss", *NAMES])

@@ -13,7 +13,10 @@ from hypothesis.extra import numpy as hnp
 
 import tinygrad_mlp as tg
 from tinygrad_mlp.commands import cli
-from tinygrad_mlp.compare.comparison import Comparison, Difference, duration, names_of, size, under
+from tinygrad_mlp.compare.comparison import Comparison, duration, size
+from tinygrad_mlp.compare.counterparts import under
+from tinygrad_mlp.compare.difference import Difference
+from tinygrad_mlp.compare.running import names_of
 
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 

@@ -11,6 +11,8 @@ from hypothesis import given
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor
 from tinygrad_mlp.experiment import two_layer
+from tinygrad_mlp.experiment.bounds import error_bounds
+from tinygrad_mlp.experiment.closed_form import closed_form
 from tinygrad_mlp.nn.functional import cross_entropy
 from tinygrad_mlp.readers.derive.formula import Formula
 from tinygrad_mlp.readers.derive.names import GREEK
@@ -74,8 +76,8 @@ def test_the_experiment_in_numpy(bias: str, named: bool) -> None:
     """Against the closed form worked out by hand, and with its bounds on what rounding can do."""
     f, leaves = experiment((5, 2, 3, 4), bias, named)
     values = arrays(leaves)
-    _, expected = two_layer.closed_form(*values.values())
-    _, bounds = two_layer.error_bounds(*values.values())
+    _, expected = closed_form(*values.values())
+    _, bounds = error_bounds(*values.values())
     for name, formula in zip(NAMES, tg.derive(f, leaves)):
         found = formula(values)
         assert np.shape(found) == expected[name.lower()].shape

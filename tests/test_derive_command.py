@@ -13,6 +13,8 @@ import pytest
 import tinygrad_mlp as tg
 from tinygrad_mlp.commands import cli
 from tinygrad_mlp.experiment import two_layer
+from tinygrad_mlp.experiment.bounds import error_bounds
+from tinygrad_mlp.experiment.closed_form import closed_form
 from tinygrad_mlp.readers.derive.source import Source
 
 NAMES = ("X", "Y", "W1", "W2", "b1", "b2")
@@ -167,8 +169,8 @@ def test_numpy_is_a_module(derive: Any) -> None:
     exec(printed.out, scope)
     tensors = two_layer.problem(1, (5, 2, 3, 4), "row", "float64")
     arrays = dict(zip(NAMES, (t.detach().numpy() for t in tensors)))
-    f, gradients = two_layer.closed_form(*arrays.values())
-    bound, bounds = two_layer.error_bounds(*arrays.values())
+    f, gradients = closed_form(*arrays.values())
+    bound, bounds = error_bounds(*arrays.values())
     for name in NAMES:
         function = scope[f"gradient_{name}"]
         words = function.__code__.co_varnames[: function.__code__.co_argcount]

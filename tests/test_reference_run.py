@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy import ndarray
 
-from tinygrad_mlp.experiment.two_layer import NAMES, closed_form, loss, problem
+from tinygrad_mlp.experiment.closed_form import closed_form
+from tinygrad_mlp.experiment.two_layer import NAMES, loss, problem
 
 REFERENCE = json.loads((Path(__file__).parent / "data" / "reference_run.json").read_text())
 PRINTED: dict[str, list[str]] = REFERENCE["printed_gradients"]

@@ -12,14 +12,9 @@ from hypothesis.extra import numpy as hnp
 from numpy import ndarray
 
 import tinygrad_mlp as tg
-from tinygrad_mlp.experiment.two_layer import (
-    BIASES,
-    NAMES,
-    closed_form,
-    error_bounds,
-    loss,
-    problem,
-)
+from tinygrad_mlp.experiment.bounds import error_bounds
+from tinygrad_mlp.experiment.closed_form import closed_form
+from tinygrad_mlp.experiment.two_layer import BIASES, NAMES, loss, problem
 
 Arrays = list[ndarray]
 

@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as hnp
 from numpy import ndarray
 
 import tinygrad_mlp as tg
-from tinygrad_mlp.experiment.two_layer import BIASES, NAMES, error_bounds, loss, problem
+from tinygrad_mlp.experiment.bounds import error_bounds
+from tinygrad_mlp.experiment.two_layer import BIASES, NAMES, loss, problem
 
 pytestmark = pytest.mark.torch
 

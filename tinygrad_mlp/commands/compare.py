@@ -59,7 +59,7 @@ def compare(parser: ArgumentParser) -> Run:
         if options.full and not options.json:
             parser.error("--full goes with --json")
         refuse_misplaced(parser, options, "shape", "bias")
-        from ..compare.comparison import require_torch
+        from ..compare.libraries import require_torch
 
         try:
             require_torch()
@@ -85,8 +85,9 @@ def compare(parser: ArgumentParser) -> Run:
 
 def experiment(options: Namespace) -> tuple[Any, bool, float | None]:
     """The two-layer network, whether rounding explains the differences, and what is tolerated."""
-    from ..compare.comparison import compare
+    from ..compare import compare
     from ..experiment import two_layer
+    from ..experiment.bounds import error_bounds
 
     sizes = tuple(options.shape or (100, 1, 20, 1))
     tensors = two_layer.problem(options.seed, sizes, options.bias or "full", options.dtype)
@@ -94,7 +95,7 @@ def experiment(options: Namespace) -> tuple[Any, bool, float | None]:
     found = compare(two_layer.loss, *arrays, seed=options.seed, seconds=options.seconds)
     if options.tolerance is not None:
         return found, bool(found.largest.scaled <= options.tolerance), options.tolerance
-    bound, bounds = two_layer.error_bounds(*arrays)
+    bound, bounds = error_bounds(*arrays)
     pairs = [(found.value, bound), *((found.gradients[name], bounds[name]) for name in bounds)]
     # Each is at most the bound from the exact value, so that the two are at most twice that apart.
     return found, all(bool((abs(d.ours - d.theirs) <= 2 * b).all()) for d, b in pairs), None
@@ -104,7 +105,7 @@ def of_function(options: Namespace) -> tuple[Any, bool, float]:
     """A function of the user's, whether it agrees, and what is tolerated."""
     import numpy as np
 
-    from ..compare.comparison import compare
+    from ..compare import compare
 
     function = Function(options.function)
     leaves = function.inputs(options.shapes, options.seed, options.dtype)

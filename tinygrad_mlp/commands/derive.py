@@ -99,6 +99,7 @@ class Problem(NamedTuple):
 def experiment(options: Namespace) -> Problem:
     """The two-layer network."""
     from ..experiment import two_layer
+    from ..experiment.bounds import error_bounds
 
     n, d, h, o = shape = tuple(options.shape or (100, 1, 20, 1))
     for rows, columns in ((n, d), (n, o), (d, h), (h, o), (n, h)):
@@ -110,7 +111,7 @@ def experiment(options: Namespace) -> Problem:
     arrays = [
         x.detach().numpy() for x in two_layer.problem(options.seed, shape, bias, options.dtype)
     ]
-    bound, bounds = two_layer.error_bounds(*arrays)
+    bound, bounds = error_bounds(*arrays)
     allowed = {name: bounds[name.lower()] for name in INPUTS}
 
     def network(X: Tensor, Y: Tensor, W1: Tensor, W2: Tensor, b1: Tensor, b2: Tensor) -> Tensor:

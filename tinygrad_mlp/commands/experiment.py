@@ -84,14 +84,15 @@ def experiment(parser: ArgumentParser) -> Run:
 
 def compared(seed: int, shape: tuple[int, int, int, int], bias: str, dtype: str) -> dict[str, Any]:
     """The loss and the gradients of the experiment, from the tape and from the closed form."""
-    from ..experiment import two_layer
+    from ..experiment import closed_form, two_layer
+    from ..experiment.bounds import error_bounds
 
     tensors = two_layer.problem(seed, shape, bias, dtype)
     value = two_layer.loss(*tensors)
     value.backward()
     arrays = [t.detach().numpy() for t in tensors]
-    closed_value, closed = two_layer.closed_form(*arrays)
-    bound, bounds = two_layer.error_bounds(*arrays)
+    closed_value, closed = closed_form.closed_form(*arrays)
+    bound, bounds = error_bounds(*arrays)
     gradients = {
         name: comparison(t.grad, closed[name], bounds[name])
         for name, t in zip(two_layer.NAMES, tensors, strict=True)

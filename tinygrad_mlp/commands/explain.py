@@ -111,6 +111,7 @@ def shown(parser: ArgumentParser, options: Namespace) -> int:
 def of_two_layer(parser: ArgumentParser, options: Namespace) -> Any:
     """The experiment's tape, and its gradients by the tape and by the closed form."""
     from ..experiment import two_layer
+    from ..experiment.closed_form import closed_form
     from ..readers.explain.explanation import Explanation
     from ..readers.explain.naming import called, names_of
 
@@ -127,7 +128,7 @@ def of_two_layer(parser: ArgumentParser, options: Namespace) -> Any:
     explanation = Explanation(loss, names=names_of(variables), title=title)
 
     def gradients() -> dict[str, tuple[Any, Any]]:
-        _, closed = two_layer.closed_form(*(t.detach().numpy() for t in tensors))
+        _, closed = closed_form(*(t.detach().numpy() for t in tensors))
         pairs = zip(explanation.leaves, two_layer.NAMES, strict=True)
         return {leaf.derivative.text: (leaf.gradient, closed[name]) for leaf, name in pairs}
 

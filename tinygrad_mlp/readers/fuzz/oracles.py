@@ -18,6 +18,8 @@ from numpy import ndarray
 
 from ...core.ops import Shape
 from ...experiment import two_layer
+from ...experiment.bounds import error_bounds
+from ...experiment.closed_form import closed_form as by_hand
 from . import generating
 from .arrays import NUMPY, Arrays
 from .programs import Program, run, trace
@@ -282,8 +284,8 @@ def closed_form() -> Oracle:
     def answer(program: Program, order: int = 1, jitter: Jitter | None = None) -> Answer:
         if program.steps != generating.TWO_LAYER or order > 1:
             raise Unavailable("the closed form is of the two-layer network's first derivatives")
-        f, gradients = two_layer.closed_form(*array_leaves(program))
-        bound, bounds = two_layer.error_bounds(*(leaf.array() for leaf in program.leaves))
+        f, gradients = by_hand(*array_leaves(program))
+        bound, bounds = error_bounds(*(leaf.array() for leaf in program.leaves))
         found, errors = {"x13": np.asarray(f)}, {"x13": np.asarray(bound)}
         for i in wanted(program)[: len(two_layer.NAMES) * order]:
             name = two_layer.NAMES[i]
