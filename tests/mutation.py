@@ -1,8 +1,8 @@
 """How many mutants of the core the tests kill: a small change of the code, does any test notice?
 
-    python tests/mutation.py ops                     every mutant of tinygrad_mlp/ops.py
-    python tests/mutation.py tensor --sample 100     so many of them, at random
-    python tests/mutation.py ops --log FILE          go on from where an earlier run was ended
+    python tests/mutation.py core/ops                   every mutant of tinygrad_mlp/core/ops.py
+    python tests/mutation.py torch/views --sample 100   so many of them, at random
+    python tests/mutation.py core/ops --log FILE        go on from where an earlier run was ended
 
 The mutants are those of cosmic-ray (pip install -e '.[test,mutation]'), which also changes lambdas
 at module level. Not counted are those that differ in annotations alone, which nothing evaluates.
@@ -43,11 +43,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TESTS = [
-    f"tests/test_{name}.py"
-    for name in (
-        "tape", "tensor", "ops", "functional", "custom_op", "nn", "names", "printing", "bad_input",
-        "saving", "compile", "derive", "two_layer", "anomaly", "optim", "random", "stateful",
-    )
+    "tests/core/test_tape.py", "tests/core/test_ops.py", "tests/torch", "tests/autograd",
+    "tests/nn", "tests/optim", "tests/readers/derive", "tests/readers/compile",
+    "tests/experiment", "tests/house/test_stateful.py",
 ]  # fmt: skip
 SECONDS = 120
 MEMORY = 4 << 30
@@ -191,7 +189,7 @@ FLAGS.append("ignore::pytest.PytestAssertRewriteWarning")  # of what is imported
 
 def who_runs(path: Path, kept: Path | None) -> dict[str, tuple[float, list[int]]]:
     """What ``Trace`` found of all tests; kept in a file if nothing has changed since."""
-    files = [path, *map(Path, TESTS)]
+    files = [path, *(f for t in TESTS for f in sorted(Path(t).rglob("*.py")) or [Path(t)])]
     now = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     if kept and kept.exists():
         then, found = json.loads(kept.read_text())
@@ -402,7 +400,7 @@ EQUIVALENT = {
     r"\*ones\), keepdims=False\)": "reshape gives the shape in any case",
     r"arguments, strict=False\)": "both are as long as what the VJP asks for",
     r"none= ?2\)": "what is divided is 0, or has no terms that it would go to",
-    r"^if not TYPE_CHECKING:": "the import takes longer, as tests/test_import.py finds by itself",
+    r"^if not TYPE_CHECKING:": "the import takes longer, as test_import.py finds by itself",
     r"kind <= \"b\"": "of the kinds b, f, i and u it is the first",
     r"if x.dtype != y.dtype:": "what agree makes of equal dtypes is what they are",
     r"\(\(node, -1, saved\),\)|which = -1 if op.variadic": "of one VJP, the last is the first",
@@ -438,13 +436,13 @@ def stages(
 ) -> list[list[str]]:
     """Tests to run one group after the other, the likeliest to notice first."""
     found = []
-    if module == "ops":
+    if module == "core.ops":
         row = row_at(source, line)
         found = [["check_op", *([row] if row else ROWS)]]
     lines, by_calls = statement(source, line)
     quickest = sorted(tests, key=lambda test: tests[test][0])
     near = [test for test in quickest if not {*lines}.isdisjoint(tests[test][1])]
-    own = [test for test in near if test.startswith(f"tests/test_{module}.py")]
+    own = [test for test in near if f"/test_{module.rpartition('.')[2]}" in test]
     rest = quickest if not by_calls else near
     groups = [own, [t for t in near if t not in own], [t for t in rest if t not in near]]
     return [*found, *filter(None, groups)]
@@ -452,13 +450,13 @@ def stages(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("module", help="of tinygrad_mlp, such as ops, tape or tensor")
+    parser.add_argument("module", help="of tinygrad_mlp, such as core/ops or nn")
     parser.add_argument("--sample", type=int, help="only so many mutants, at random")
     parser.add_argument("--part", default="1/1", help="of several that run at once, such as 1/2")
     parser.add_argument("--log", type=Path, help="where results are kept as they come")
     options = parser.parse_args()
     os.chdir(ROOT)
-    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "shared")]
     # The same examples each time.
     os.environ.update(CI="true", HYPOTHESIS_PROFILE=os.environ.get("HYPOTHESIS_PROFILE", "few"))
     # Of others that run at the same time, none is to clean up here.
@@ -468,6 +466,9 @@ def main() -> None:
         importlib.import_module(name)
 
     path = ROOT / "tinygrad_mlp" / f"{options.module}.py"
+    if not path.exists():
+        path = ROOT / "tinygrad_mlp" / options.module / "__init__.py"
+    module = options.module.replace("/", ".")
     source = path.read_text(encoding="utf-8")
     chosen = places(source)
     random.Random(0).shuffle(chosen)
@@ -486,7 +487,7 @@ def main() -> None:
 
     @cache
     def sound(*words: str) -> bool:
-        return passes(options.module, path, source, [*words])
+        return passes(module, path, source, [*words])
 
     for operator, place in chosen:
         name = f"{operator.removeprefix('core/')} {place}"
@@ -494,14 +495,14 @@ def main() -> None:
         changed = mutant(source, operator, place) if passed >= 0 else None
         if changed is not None:
             line, diff = changed_lines(source, changed)
-            for words in stages(options.module, source, line, tests)[passed:]:
+            for words in stages(module, source, line, tests)[passed:]:
                 passed += 1
                 checks = words[0] == "check_op"
                 found = (
                     None if checks else server.passes(changed, statement(source, line)[0], words)
                 )
                 if found is None:
-                    found = passes(options.module, path, changed, words)
+                    found = passes(module, path, changed, words)
                     if not found and not sound(*(words if checks else tests)):
                         sys.exit("imported afresh, the tests fail without any change")
                 if not found:
@@ -517,7 +518,7 @@ def main() -> None:
             survived += not why
             print(f"{path.name}:{line}: {name}", *diff, *why, sep="\n    ", flush=True)
     print(
-        f"{options.module}: {killed} of {killed + survived} mutants killed, without {equivalent} "
+        f"{module}: {killed} of {killed + survived} mutants killed, without {equivalent} "
         "that are equivalent"
     )
 

@@ -5,7 +5,6 @@ import re
 import warnings
 from contextlib import redirect_stdout
 from io import StringIO
-from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from readme import README
 
 import tinygrad_mlp as tg
 import tinygrad_mlp.testing
@@ -474,7 +474,7 @@ def test_other_devices_are_refused(device: str) -> None:
 
 ROWS = re.findall(
     r"^\| `(.*torch\..*|x.numpy\(\))` \| `(.*)` \| (.*) \|$",
-    (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8"),
+    README.read_text(encoding="utf-8"),
     re.MULTILINE,
 )
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from test_testing import CHECKED
+from support import CHECKED
 
 from tinygrad_mlp.readers.fuzz.fuzzing import run_chunk
 from tinygrad_mlp.readers.fuzz.mistakes import SECOND_ORDER

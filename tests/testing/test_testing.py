@@ -5,7 +5,6 @@ import functools
 import io
 import json
 import math
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -18,6 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
+from support import CHECKED, MISTAKES, THOROUGH
 
 import tinygrad_mlp as tg
 from tinygrad_mlp.core import ops
@@ -49,11 +49,6 @@ from tinygrad_mlp.testing import (
 )
 
 STEPS = count()
-THOROUGH = os.environ.get("HYPOTHESIS_PROFILE", "quick") != "quick"
-
-MISTAKES = [(op, m) for op in ops.TABLE for m in mistakes(op) if (op, m) not in HARMLESS]
-# All of them take minutes; the quick run has one of each op.
-CHECKED = MISTAKES if THOROUGH else list({op: (op, m) for op, m in MISTAKES}.values())
 
 
 # Programs.

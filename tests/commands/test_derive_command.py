@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import ROOT
 
 import tinygrad_mlp as tg
 from tinygrad_mlp.commands import cli
@@ -210,7 +211,7 @@ def test_a_formula_that_is_wrong_is_noticed(derive: Any, monkeypatch: pytest.Mon
 def test_output_where_the_encoding_lacks_characters(words: str) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "tinygrad_mlp", "derive", *words.split()],
-        cwd=Path(__file__).parent.parent,
+        cwd=ROOT,
         env={"PYTHONIOENCODING": "ascii", "PATH": ""},
         capture_output=True,
     )

@@ -1,8 +1,6 @@
 """What README.md shows is what comes out."""
 
 import re
-from collections.abc import Sequence
-from decimal import Decimal
 from importlib.util import find_spec
 
 import pytest
@@ -11,40 +9,12 @@ import readme
 TEXT = readme.README.read_text(encoding="utf-8")
 EXAMPLES = readme.examples(TEXT)
 COMMANDS = [e for e in EXAMPLES if e.language == "console"]
-# .ci/run runs the tests; tests/torch trains beside PyTorch.
+# .ci/run runs the tests; tests/training trains beside PyTorch.
 RUN_HERE = [e for e in EXAMPLES if "pytest" not in e.source and " train " not in e.source]
-# What stands in lines that say how far answers differ, or how long they took.
-MACHINE = ("largest difference", "losses differ", "ms an epoch", "times ours")
 
-# Without PyTorch, ``torch`` is still found, as a package without an origin: a folder of tests.
-TORCH = find_spec("torch")
-WITHOUT_TORCH = TORCH is None or TORCH.origin is None
+WITHOUT_TORCH = find_spec("torch") is None
 
-NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]\d+)?")
-SECONDS = re.compile(r"\d+\.\d+ s\b")
 ANY_NUMBER = re.compile(r"[\d.]+(e[+-]?\d+)?( [mµ]?s| [kM]?B| threads?)?")
-
-
-def alike(shown: str, printed: str) -> bool:
-    """Equal but for what depends on the machine: last digits, times, how far answers differ."""
-    shown, printed = (SECONDS.sub("# s", line) for line in (shown, printed))
-    if NUMBER.sub("#", shown).split() != NUMBER.sub("#", printed).split():
-        return False
-    if any(words in shown for words in MACHINE):
-        return True
-    pairs = zip(NUMBER.findall(shown), NUMBER.findall(printed), strict=True)
-    return all(
-        abs(Decimal(a) - Decimal(b)) <= Decimal(1).scaleb(Decimal(a).as_tuple().exponent)
-        for a, b in pairs
-    )
-
-
-def matches(shown: Sequence[str], printed: Sequence[str]) -> bool:
-    if not shown:
-        return not printed
-    if shown[0] == "...":
-        return any(matches(shown[1:], printed[i:]) for i in range(len(printed) + 1))
-    return bool(printed) and alike(shown[0], printed[0]) and matches(shown[1:], printed[1:])
 
 
 @pytest.mark.parametrize("example", RUN_HERE, ids=lambda e: e.source.strip().splitlines()[-1])
@@ -54,7 +24,7 @@ def test_example_prints_what_is_shown(example: readme.Example) -> None:
         is_alike_but_for_numbers(example)
         return
     printed = readme.run(example)
-    assert matches(example.output.splitlines(), printed.splitlines()), printed
+    assert readme.matches(example.output.splitlines(), printed.splitlines()), printed
 
 
 def is_alike_but_for_numbers(example: readme.Example) -> None:
@@ -83,7 +53,7 @@ def test_the_first_command_runs_the_experiment_the_second_the_tests() -> None:
 
 
 def test_table_of_ops() -> None:
-    assert readme.table() in TEXT, "out of date: run python tests/readme.py update"
+    assert readme.table() in TEXT, "out of date: run python tests/shared/readme.py update"
 
 
 @pytest.mark.parametrize(
@@ -105,4 +75,4 @@ def test_table_of_ops() -> None:
     ],
 )  # fmt: skip
 def test_what_counts_as_a_match(shown: str, printed: str, expected: bool) -> None:
-    assert matches(shown.split("\n"), printed.split("\n")) is expected
+    assert readme.matches(shown.split("\n"), printed.split("\n")) is expected

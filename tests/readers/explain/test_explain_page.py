@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
-from test_reference_run import CANCELS, PRINTED, REFERENCE, as_printed, matches
+from reference import CANCELS, PRINTED, REFERENCE, as_printed, matches
 
 import tinygrad_mlp as tg
 from tinygrad_mlp.experiment import two_layer

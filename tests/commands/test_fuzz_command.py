@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import ROOT
 
 from tinygrad_mlp.commands.cli import main
 from tinygrad_mlp.readers.fuzz import fuzzing
@@ -20,7 +21,6 @@ from tinygrad_mlp.readers.fuzz.programs import Leaf, Step
 from tinygrad_mlp.readers.fuzz.shrinking import cost, smaller
 from tinygrad_mlp.testing import Plan, Program
 
-ROOT = Path(__file__).parent.parent
 COMPLEX = ["--against", "complex"]
 
 

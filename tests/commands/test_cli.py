@@ -6,18 +6,17 @@ import subprocess
 import sys
 import tomllib
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support import ROOT
 
 import tinygrad_mlp
 from tinygrad_mlp import commands
 from tinygrad_mlp.commands import cli
 from tinygrad_mlp.experiment import closed_form, two_layer
 
-ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "tinygrad_mlp"]
 NAMES = ["x", "y", "w1", "w2", "b1", "b2"]
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from numpy import ndarray
-from support import value, weights
+from support import ROOT, value, weights
 
 import tinygrad_mlp as tg
 from tinygrad_mlp.commands import cli
@@ -31,7 +31,6 @@ from tinygrad_mlp.readers.explain.views.page import MOST, page
 from tinygrad_mlp.readers.fuzz import programs
 from tinygrad_mlp.testing.strategies import programs as any_program
 
-ROOT = Path(__file__).parent.parent
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'`$&\\{}#\u2028\x1b[31m"
 
 

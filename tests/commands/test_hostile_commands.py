@@ -308,6 +308,12 @@ def test_every_command_under_every_word(calls: int, tmp_path: Path) -> None:
     print(f"calls made: {calls}")
 
 
+@pytest.mark.torch
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory, pipes and /proc are Linux's")
+def test_compare_under_every_word(tmp_path: Path) -> None:
+    assert found_wrong(tmp_path, 0, 100, "compare") == []
+
+
 def found_wrong(tmp_path: Path, seed: int, calls: int, *names: str) -> Any:
     """What went wrong in a process of its own; with names, these commands, and PyTorch is there."""
     folder = tmp_path / str(seed)

@@ -1,21 +1,12 @@
 """Every figure that the reference run printed, without PyTorch."""
 
-import json
-from decimal import Decimal
-from pathlib import Path
-
 import numpy as np
 import pytest
 from numpy import ndarray
+from reference import CANCELS, PRINTED, REFERENCE, as_printed, matches
 
 from tinygrad_mlp.experiment.closed_form import closed_form
 from tinygrad_mlp.experiment.two_layer import NAMES, loss, problem
-
-REFERENCE = json.loads((Path(__file__).parent / "data" / "reference_run.json").read_text())
-PRINTED: dict[str, list[str]] = REFERENCE["printed_gradients"]
-
-# Where the residual cancels to a few units in the last place of its terms.
-CANCELS = {("x", 16), ("x", 45), ("y", 16), ("b2", 16)}
 
 
 def by_tape() -> tuple[float, dict[str, ndarray]]:
@@ -28,18 +19,6 @@ def by_tape() -> tuple[float, dict[str, ndarray]]:
 def by_closed_form() -> tuple[float, dict[str, ndarray]]:
     value, gradients = closed_form(*(t.detach().numpy() for t in problem()))
     return float(value), gradients
-
-
-def as_printed(name: str, gradient: ndarray) -> list[float]:
-    if name == "b1":
-        gradient = gradient[np.ix_([0, 1, 2, 97, 98, 99], [0, 1, 2, 17, 18, 19])]
-    return gradient.ravel().tolist()
-
-
-def matches(figure: float, printed: str, cancels: bool) -> bool:
-    expected = Decimal(printed)
-    unit = Decimal(1).scaleb(expected.as_tuple().exponent)
-    return abs(Decimal(figure) - expected) <= (max(unit, Decimal("1e-6")) if cancels else unit)
 
 
 def test_the_problem_is_the_reference_runs() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from support import ROOT
 from torch import relu
 
 import tinygrad_mlp as tg
@@ -217,7 +218,7 @@ def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
 def test_nothing_is_written_to_stderr() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tinygrad_mlp", "compare", "--seconds", "0"],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},

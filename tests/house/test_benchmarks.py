@@ -5,12 +5,11 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support import ROOT
 
-ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "benchmarks" / "compare.py"
 RESULTS = ROOT / "benchmarks" / "results.json"
 

@@ -4,9 +4,11 @@ A case is an op at random inputs. ``run`` is written so that the same lines work
 and under PyTorch, ``numpy`` is the same on arrays, and the inputs lie where the op is smooth.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +18,15 @@ from numpy import ndarray
 
 import tinygrad_mlp as tg
 from tinygrad_mlp.core import ops
+from tinygrad_mlp.readers.fuzz.mistakes import HARMLESS, mistakes
 from tinygrad_mlp.torch.accepts import as_index
+
+ROOT = Path(__file__).parents[2]
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE", "quick") != "quick"
+
+MISTAKES = [(op, m) for op in ops.TABLE for m in mistakes(op) if (op, m) not in HARMLESS]
+# All of them take minutes; the quick run has one of each op.
+CHECKED = MISTAKES if THOROUGH else list({op: (op, m) for op, m in MISTAKES}.values())
 
 
 class Case(NamedTuple):

@@ -1,7 +1,7 @@
 """What README.md says to run and what it says comes out, for its test and for .ci/run.
 
-    python tests/readme.py command N    the Nth console command, counted from 1
-    python tests/readme.py update       put the real outputs and the table of ops into README.md
+    python tests/shared/readme.py command N    the Nth console command, counted from 1
+    python tests/shared/readme.py update       put real outputs and the table of ops into README.md
 
 The first needs nothing but Python. In README.md, a console block is a command after a $ and what
 it prints; a python block may be followed by a text block, which is what it prints. A line ``...``
@@ -12,13 +12,21 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TABLE = re.compile(r"(?<=\n\n)\| op \|.*?(?=\n\n)", re.DOTALL)
+
+# What stands in lines that say how far answers differ, or how long they took.
+MACHINE = ("largest difference", "losses differ", "ms an epoch", "times ours")
+
+NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]\d+)?")
+SECONDS = re.compile(r"\d+\.\d+ s\b")
 
 
 class Example(NamedTuple):
@@ -68,6 +76,28 @@ def run(example: Example) -> str:
     # The status of ``fuzz`` is 1 where it found something.
     assert result.returncode <= ("fuzz" in words), f"{words}: status {result.returncode}"
     return result.stdout
+
+
+def alike(shown: str, printed: str) -> bool:
+    """Equal but for what depends on the machine: last digits, times, how far answers differ."""
+    shown, printed = (SECONDS.sub("# s", line) for line in (shown, printed))
+    if NUMBER.sub("#", shown).split() != NUMBER.sub("#", printed).split():
+        return False
+    if any(words in shown for words in MACHINE):
+        return True
+    pairs = zip(NUMBER.findall(shown), NUMBER.findall(printed), strict=True)
+    return all(
+        abs(Decimal(a) - Decimal(b)) <= Decimal(1).scaleb(Decimal(a).as_tuple().exponent)
+        for a, b in pairs
+    )
+
+
+def matches(shown: Sequence[str], printed: Sequence[str]) -> bool:
+    if not shown:
+        return not printed
+    if shown[0] == "...":
+        return any(matches(shown[1:], printed[i:]) for i in range(len(printed) + 1))
+    return bool(printed) and alike(shown[0], printed[0]) and matches(shown[1:], printed[1:])
 
 
 def table() -> str:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import readme
 import torch
-from test_readme import matches
 
 from tinygrad_mlp.commands import cli
 from tinygrad_mlp.training.against import TRAINERS
@@ -151,5 +150,5 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_readme_shows_what_the_command_prints() -> None:
     (example,) = [e for e in readme.examples(readme.README.read_text("utf-8")) if " train " in e[1]]
     printed = readme.run(example)
-    assert matches(example.output.splitlines(), printed.splitlines()), printed
+    assert readme.matches(example.output.splitlines(), printed.splitlines()), printed
     assert sys.executable

@@ -6,7 +6,7 @@ from pathlib import Path
 from readme import README
 
 ROOT = README.parent
-LINK = re.compile(r"\[`(test_\w+)`\]\((tests/test_\w+\.py)\)")
+LINK = re.compile(r"\[`(test_\w+)`\]\((tests/[\w/]+\.py)\)")
 
 
 def promises() -> list[str]:

@@ -287,7 +287,7 @@ def test_a_state_is_a_dict() -> None:
         tg.nn.Linear(1, 1).load_state_dict(range(10**12))  # type: ignore[arg-type]
 
 
-# Files. What tests/test_saving.py does to a small one byte by byte is done here in other ways.
+# Files. What test_saving.py does to a small one byte by byte is done here in other ways.
 
 
 def checkpoint(path: Path) -> bytes:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import value
+from support import ROOT, value
 
 import tinygrad_mlp as tg
 from tinygrad_mlp.commands import cli
@@ -24,8 +24,6 @@ from tinygrad_mlp.commands import train as command
 from tinygrad_mlp.training import loop
 from tinygrad_mlp.training.data import Table, problem, table
 from tinygrad_mlp.training.loop import OURS, DivergedError, Run, Settings, score
-
-ROOT = Path(__file__).parent.parent
 
 
 def waves(rows: int = 40, outputs: int = 1) -> Table:
