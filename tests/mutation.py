@@ -137,7 +137,7 @@ class Put(MetaPathFinder):
 def is_right(op: str) -> bool:
     """What test_rows checks, up to the first thing that is wrong, which is not made smaller."""
     import tinygrad_mlp
-    from tinygrad_mlp.testing.checks import ROW_CHECKS, of_one_op
+    from tinygrad_mlp.testing.rows import ROW_CHECKS, of_one_op
 
     programs = of_one_op(op, 4, 0)
     return not any(test(tinygrad_mlp, p) for p in programs for test in ROW_CHECKS.values())

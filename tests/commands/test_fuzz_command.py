@@ -15,13 +15,16 @@ import pytest
 from support import ROOT
 
 from tinygrad_mlp.commands.cli import main
-from tinygrad_mlp.readers.fuzz import fuzzing
-from tinygrad_mlp.readers.fuzz.fuzzing import load, run_chunk
+from tinygrad_mlp.experiment.oracle import closed_form
+from tinygrad_mlp.readers.fuzz import corpus, plans, search
+from tinygrad_mlp.readers.fuzz.corpus import load
 from tinygrad_mlp.readers.fuzz.programs import Leaf, Step
+from tinygrad_mlp.readers.fuzz.search import run_chunk
 from tinygrad_mlp.readers.fuzz.shrinking import cost, smaller
-from tinygrad_mlp.testing import Plan, Program
+from tinygrad_mlp.testing import Plan, Program, register
 
 COMPLEX = ["--against", "complex"]
+register("closed-form", closed_form)
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +37,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine with a mistake in it, which the command does not know of."""
-    right = fuzzing.answer_of
-    monkeypatch.setattr(fuzzing, "answer_of", lambda mistake: right(("tanh", "factor")))
+    right = plans.answer_of
+    monkeypatch.setattr(plans, "answer_of", lambda mistake: right(("tanh", "factor")))
 
 
 def run(*options: str) -> int:
@@ -151,8 +154,8 @@ def test_a_file_that_is_no_program(folder: Path, capsys: pytest.CaptureFixture[s
 def test_a_failure_of_second_derivatives_is_replayed_as_one(
     capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right, mistake = fuzzing.answer_of, ("pow_tensor", "argument-x-4")
-    monkeypatch.setattr(fuzzing, "answer_of", lambda _: right(mistake))
+    right, mistake = plans.answer_of, ("pow_tensor", "argument-x-4")
+    monkeypatch.setattr(plans, "answer_of", lambda _: right(mistake))
     assert run(*COMPLEX, "--order", "2", "--ops", "pow_tensor") == 1
     (saved,) = (folder / "fuzz-failures").iterdir()
     assert load(saved)[1] == 2
@@ -161,7 +164,7 @@ def test_a_failure_of_second_derivatives_is_replayed_as_one(
     assert run(*COMPLEX, "--replay", str(saved)) == 1
     assert "d2f/dx" in capsys.readouterr().out
     # What is kept already is not kept twice.
-    assert fuzzing.save(saved.parent, *load(saved), "") == saved
+    assert corpus.save(saved.parent, *load(saved), "") == saved
     assert len(list(saved.parent.iterdir())) == 1
 
 
@@ -179,7 +182,7 @@ def test_an_oracle_that_has_no_answer(capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_kept_program_to_which_an_oracle_has_no_answer(
     capsys: pytest.CaptureFixture[str], folder: Path
 ) -> None:
-    saved = fuzzing.save(folder / "fuzz-failures", Plan(ops=("exp",)).program(0), 1, "")
+    saved = corpus.save(folder / "fuzz-failures", Plan(ops=("exp",)).program(0), 1, "")
     with pytest.raises(SystemExit) as exit:
         run("--against", "closed-form", "--replay", str(saved))
     assert exit.value.code == 2
@@ -267,7 +270,7 @@ def test_an_interrupted_search_has_not_missed_a_mistake(
         return run_chunk(plan, start, size)
 
     monkeypatch.setattr("tinygrad_mlp.readers.fuzz.specs.OPS", ("exp",))
-    monkeypatch.setattr(fuzzing, "run_chunk", interrupted)
+    monkeypatch.setattr(search, "run_chunk", interrupted)
     assert run(*COMPLEX, "--break", "all") == 1
     _, row, *end = capsys.readouterr().out.splitlines()
     assert row.startswith("exp:sign ")
@@ -291,7 +294,7 @@ def test_what_cannot_be_saved_is_shown_all_the_same(
     def full(*given: Any) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(fuzzing, "script", full)
+    monkeypatch.setattr(corpus, "script", full)
     assert run(*COMPLEX, "--jobs", "1") == 1
     assert "not saved: [Errno 28] No space left" in capsys.readouterr().err
     assert list((folder / "fuzz-failures").iterdir()) == []
@@ -346,7 +349,7 @@ def test_interrupted(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
             raise KeyboardInterrupt
         return run_chunk(plan, start, size)
 
-    monkeypatch.setattr(fuzzing, "run_chunk", interrupted)
+    monkeypatch.setattr(search, "run_chunk", interrupted)
     assert run(*COMPLEX, "--examples", "1000") == 130
     out = capsys.readouterr().out
     assert "100 programs" in out
@@ -363,7 +366,7 @@ def test_interrupted_while_a_program_is_made_smaller(
                 raise KeyboardInterrupt
         raise AssertionError
 
-    monkeypatch.setattr(fuzzing, "shrink", interrupted)
+    monkeypatch.setattr(search, "shrink", interrupted)
     assert run(*COMPLEX, "--jobs", "1") == 1
     out = capsys.readouterr().out
     assert "Interrupted." in out
@@ -401,9 +404,9 @@ def test_an_engine_that_raises_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> 
 
         return answer
 
-    tape = fuzzing.answer_of(None)
-    monkeypatch.setattr(fuzzing, "answer_of", raising)
-    report = fuzzing.fuzz(Plan(), 200)
+    tape = plans.answer_of(None)
+    monkeypatch.setattr(plans, "answer_of", raising)
+    report = search.fuzz(Plan(), 200)
     assert report.text == "tinygrad_mlp raised RuntimeError: no cats"
     assert report.shrunk is not None
     assert [step.op for step in report.shrunk.steps] == ["cat"]
@@ -424,9 +427,9 @@ def test_a_dtype_is_checked_against_oracles_that_compute_in_another(
 
         return answer
 
-    right = fuzzing.answer_of(None)
-    monkeypatch.setattr(fuzzing, "answer_of", widening)
-    report = fuzzing.fuzz(Plan(("complex",)), 100)
+    right = plans.answer_of(None)
+    monkeypatch.setattr(plans, "answer_of", widening)
+    report = search.fuzz(Plan(("complex",)), 100)
     assert report.text == "df/dx0 is of float64, not float32"
 
 

@@ -22,13 +22,15 @@ from support import CHECKED, MISTAKES, THOROUGH
 import tinygrad_mlp as tg
 from tinygrad_mlp.core import ops
 from tinygrad_mlp.experiment import two_layer
+from tinygrad_mlp.experiment.oracle import closed_form
 from tinygrad_mlp.readers.fuzz import mistakes as mistaking
 from tinygrad_mlp.readers.fuzz.generating import two_layer as two_layer_program
 from tinygrad_mlp.readers.fuzz.mistakes import HARMLESS, SECOND_ORDER, broken, mistakes
-from tinygrad_mlp.readers.fuzz.oracles import derivative, tape
 from tinygrad_mlp.readers.fuzz.programs import Leaf, Step, trace
 from tinygrad_mlp.readers.fuzz.rounding import difference
+from tinygrad_mlp.readers.fuzz.slopes import derivative
 from tinygrad_mlp.readers.fuzz.specs import MARGIN, SPECS
+from tinygrad_mlp.readers.fuzz.targets import needed, tape
 from tinygrad_mlp.testing import (
     OPS,
     Answer,
@@ -37,18 +39,23 @@ from tinygrad_mlp.testing import (
     Program,
     Unavailable,
     check_op,
-    checks,
+    forms,
     fuzz,
     generate,
     gradcheck,
     gradgradcheck,
     oracle,
+    register,
+    rows,
     script,
     shrink,
     strategies,
 )
+from tinygrad_mlp.testing.check_op import FUNCTION_CHECKS
+from tinygrad_mlp.testing.gradcheck import check_first
 
 STEPS = count()
+register("closed-form", closed_form)
 
 
 # Programs.
@@ -310,8 +317,6 @@ def test_an_answer_must_be_whole_and_finite() -> None:
 def test_oracles_that_are_not_there() -> None:
     with pytest.raises(Unavailable, match="there are: torch, jax"):
         oracle("tensorflow")
-    from tinygrad_mlp.readers.fuzz.oracles import needed
-
     with pytest.raises(Unavailable, match="No is not installed; pip install no-such"):
         needed("no_such_module", "No", "no-such")
 
@@ -562,12 +567,12 @@ def test_own_ops_with_options() -> None:
 @pytest.mark.parametrize("op", ["exp", DOUBLE])
 def test_the_other_forms_of_an_op_are_checked(op: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def doubled(lib: Any, function: Any, arrays: Any) -> Any:
-        return [2 * d for d in checks.by_tape(lib, function, arrays)]
+        return [2 * d for d in forms.by_tape(lib, function, arrays)]
 
     for form in ("compiled form", "formula"):
-        monkeypatch.setitem(checks.ROW_CHECKS, form, checks.by_other_form(doubled))
-        test: Any = functools.partial(checks.check_first, by=doubled)
-        monkeypatch.setitem(checks.FUNCTION_CHECKS, form, test)
+        monkeypatch.setitem(rows.ROW_CHECKS, form, rows.by_other_form(doubled))
+        test: Any = functools.partial(check_first, by=doubled)
+        monkeypatch.setitem(FUNCTION_CHECKS, form, test)
     with pytest.raises(AssertionError) as failed:
         check_op(op)
     lines = str(failed.value).splitlines()

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from .arguments import Run, count, duration, printable, seed, words
 
 if TYPE_CHECKING:
-    from ..readers.fuzz.fuzzing import Failure, Plan, Report
+    from ..readers.fuzz.plans import Plan
+    from ..readers.fuzz.search import Failure, Report
 
 MOST_JOBS = 256  # each takes some hundred megabytes
 
@@ -63,7 +64,7 @@ def fuzz(parser: ArgumentParser) -> Run:
     parser.add_argument("--json", action="store_true", help="the report as JSON")
 
     def run(options: Namespace) -> int:
-        from ..readers.fuzz.oracles import Unavailable
+        from ..readers.fuzz.answers import Unavailable
 
         try:
             plan = plan_of(options)
@@ -82,8 +83,10 @@ def plan_of(options: Namespace) -> Plan:
     """What the options ask for; ValueError or Unavailable where it cannot be had."""
     from importlib.util import find_spec
 
-    from ..testing import OPS, Plan, oracle
+    from ..experiment.oracle import closed_form
+    from ..testing import OPS, Plan, oracle, register
 
+    register("closed-form", closed_form)
     against = options.against or ["complex" if find_spec("torch") is None else "torch"]
     against = dict.fromkeys(against)
     ops = dict.fromkeys(options.ops or OPS)
@@ -112,7 +115,7 @@ def search(options: Namespace, plan: Plan) -> int:
     from pathlib import Path
     from shlex import quote
 
-    from ..readers.fuzz.fuzzing import replay, save
+    from ..readers.fuzz.corpus import replay, save
     from ..testing import fuzz
 
     say = sayer(options)
@@ -169,7 +172,7 @@ def replay(options: Namespace, plan: Plan) -> int:
     """One saved program; returns the exit status."""
     from pathlib import Path
 
-    from ..readers.fuzz.fuzzing import replay as replayed
+    from ..readers.fuzz.corpus import replay as replayed
     from ..testing import Unavailable
 
     say = sayer(options)

@@ -9,20 +9,25 @@ True
 - ``fuzz`` runs the random programs of a ``Plan`` against oracles, as ``tinygrad-mlp fuzz`` does;
   ``generate`` makes one ``Program``, ``shrink`` makes one smaller, ``script`` writes one as a
   script, ``run`` runs one under any library, and ``oracle`` is another way to its derivatives,
-  which for a library of your own is a function that returns an ``Oracle``.
+  which for a library of your own is a function that returns an ``Oracle``; ``register`` gives it
+  a name.
 - ``strategies`` has, for tests with Hypothesis, which only it needs, ``shapes``,
   ``broadcastable_shapes``, ``arrays``, ``tensors``, ``two_layer_problems`` and ``programs``.
 """
 
-from ..readers.fuzz.fuzzing import Plan, Report, fuzz
+from ..readers.fuzz.answers import Answer, Oracle, Unavailable
 from ..readers.fuzz.generating import generate
-from ..readers.fuzz.oracles import Answer, Oracle, Unavailable, oracle
-from ..readers.fuzz.programs import Program, run
+from ..readers.fuzz.oracles import oracle, register
+from ..readers.fuzz.plans import Plan
+from ..readers.fuzz.programs import Program
+from ..readers.fuzz.running import run
 from ..readers.fuzz.scripts import script
+from ..readers.fuzz.search import Report, fuzz
 from ..readers.fuzz.shrinking import shrink
 from ..readers.fuzz.specs import OPS
 from ..torch.later import first_use
-from .checks import check_op, gradcheck, gradgradcheck
+from .check_op import check_op
+from .gradcheck import gradcheck, gradgradcheck
 
 __all__ = [
     "Answer",
@@ -38,6 +43,7 @@ __all__ = [
     "gradcheck",
     "gradgradcheck",
     "oracle",
+    "register",
     "run",
     "script",
     "shrink",

@@ -12,8 +12,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.ops import Shape
-from ..experiment import two_layer
-from ..readers.fuzz.generating import generate
+from ..readers.fuzz.generating import BIASES, generate, two_layer_shapes
 from ..readers.fuzz.programs import Program
 from ..readers.fuzz.specs import DTYPES, OPS
 from ..torch.tensor import Tensor
@@ -101,9 +100,8 @@ def two_layer_problems(
     """
     side = st.integers(min_side, max_side)
     n, d, h, o = (draw(side) for _ in range(4))
-    bias = draw(st.sampled_from(two_layer.BIASES[::-1]))
-    like = two_layer.problem(0, (n, d, h, o), bias, dtype)
-    x, y, w1, w2, b1, b2 = (draw(tensors(t.shape, dtype)) for t in like)
+    shapes = two_layer_shapes(n, d, h, o, draw(st.sampled_from(BIASES)))
+    x, y, w1, w2, b1, b2 = (draw(tensors(shape, dtype)) for shape in shapes)
     return x, y, w1, w2, b1, b2
 
 

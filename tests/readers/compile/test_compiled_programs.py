@@ -13,11 +13,13 @@ from hypothesis import HealthCheck, given, settings
 
 import tinygrad_mlp as tg
 from tinygrad_mlp.readers.compile import limits, writer
-from tinygrad_mlp.readers.fuzz import oracles, rounding
-from tinygrad_mlp.readers.fuzz import programs as random_programs
-from tinygrad_mlp.readers.fuzz.fuzzing import Plan
+from tinygrad_mlp.readers.fuzz import rounding
+from tinygrad_mlp.readers.fuzz.answers import Answer, Oracle, wanted
+from tinygrad_mlp.readers.fuzz.plans import Plan
 from tinygrad_mlp.readers.fuzz.programs import Program
 from tinygrad_mlp.readers.fuzz.quoted import answers
+from tinygrad_mlp.readers.fuzz.running import run
+from tinygrad_mlp.readers.fuzz.targets import tape_answer, widened
 from tinygrad_mlp.testing.strategies import programs
 
 
@@ -25,15 +27,15 @@ def array_of(x: tg.Tensor) -> Any:
     return x.detach().numpy()
 
 
-def by_tape(program: Program, order: int = 1, jitter: Any = None) -> oracles.Answer:
+def by_tape(program: Program, order: int = 1, jitter: Any = None) -> Answer:
     if jitter is not None:
         jitter.convert = tg.tensor
-        program = oracles.widened(program)
+        program = widened(program)
     leaves = [tg.tensor(x.array(), requires_grad=x.requires_grad) for x in program.leaves]
-    return oracles.tape_answer(tg, tg.grad, program, order, leaves, array_of, None, jitter)
+    return tape_answer(tg, tg.grad, program, order, leaves, array_of, None, jitter)
 
 
-TAPE = oracles.Oracle("the tape", by_tape, exact_dtypes=True)
+TAPE = Oracle("the tape", by_tape, exact_dtypes=True)
 
 
 def function_of(program: Program, order: int) -> tuple[Callable[..., Any], list[str]]:
@@ -43,9 +45,9 @@ def function_of(program: Program, order: int) -> tuple[Callable[..., Any], list[
     def function(*leaves: tg.Tensor) -> tuple[tg.Tensor, ...]:
         # Off the tape, as the program has it; an argument is on it.
         xs = [x if p.requires_grad else x.detach() for x, p in zip(leaves, program.leaves)]
-        values = random_programs.run(program, tg, xs)
+        values = run(program, tg, xs)
         outputs = {f"x{i}": values[i] for i in program.outputs}
-        inputs = {f"x{i}": xs[i] for i in oracles.wanted(program)}
+        inputs = {f"x{i}": xs[i] for i in wanted(program)}
         found = answers(tg, tg.grad, outputs, inputs, order)
         names[:] = found
         return tuple(found.values())

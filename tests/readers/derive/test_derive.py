@@ -16,10 +16,13 @@ from tinygrad_mlp.experiment.closed_form import closed_form
 from tinygrad_mlp.nn.functional import cross_entropy
 from tinygrad_mlp.readers.derive.formula import Formula
 from tinygrad_mlp.readers.derive.names import GREEK
-from tinygrad_mlp.readers.fuzz.oracles import Answer, Oracle, tape, tape_answer, wanted, weights
-from tinygrad_mlp.readers.fuzz.programs import Program, run
-from tinygrad_mlp.readers.fuzz.rounding import Jitter, difference
+from tinygrad_mlp.readers.fuzz.answers import Answer, Oracle, wanted, weights
+from tinygrad_mlp.readers.fuzz.jitter import Jitter
+from tinygrad_mlp.readers.fuzz.programs import Program
+from tinygrad_mlp.readers.fuzz.rounding import difference
+from tinygrad_mlp.readers.fuzz.running import run
 from tinygrad_mlp.readers.fuzz.specs import OPS
+from tinygrad_mlp.readers.fuzz.targets import tape, tape_answer
 from tinygrad_mlp.testing import generate
 from tinygrad_mlp.testing.strategies import programs
 

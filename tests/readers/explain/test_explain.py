@@ -28,7 +28,7 @@ from tinygrad_mlp.readers.explain.mathml import markup, mathml
 from tinygrad_mlp.readers.explain.summary import cells, summary
 from tinygrad_mlp.readers.explain.views import plot, terminal
 from tinygrad_mlp.readers.explain.views.page import MOST, page
-from tinygrad_mlp.readers.fuzz import programs
+from tinygrad_mlp.readers.fuzz import programs, running
 from tinygrad_mlp.testing.strategies import programs as any_program
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'`$&\\{}#\u2028\x1b[31m"
@@ -76,7 +76,7 @@ def test_values_and_flows_of_the_two_layer_network() -> None:
 @given(any_program(most=6))
 def test_values_are_the_programs_and_gradients_are_backwards(program: programs.Program) -> None:
     leaves = [tg.tensor(leaf.array(), requires_grad=True) for leaf in program.leaves]
-    values = programs.run(program, tg, leaves)
+    values = running.run(program, tg, leaves)
     for place in program.outputs:
         output = values[place]
         v = tg.tensor(weights(output.shape, dtype=output.dtype))
@@ -293,7 +293,7 @@ def test_a_name_in_mathml_is_the_name(name: str) -> None:
 @given(any_program(most=4))
 def test_no_latex_is_left_in_mathml(program: programs.Program) -> None:
     leaves = [tg.tensor(leaf.array(), requires_grad=True) for leaf in program.leaves]
-    output = programs.run(program, tg, leaves)[program.outputs[0]]
+    output = running.run(program, tg, leaves)[program.outputs[0]]
     found = tg.explain(output, tg.tensor(weights(output.shape, dtype=output.dtype)))
     written = [e.computes for e in found.entries if e.computes is not None]
     written += [x.rule for step in found.backward for x in step.leaves]

@@ -8,10 +8,11 @@ import torch
 from hypothesis import given
 from support import CHECKED
 
-from tinygrad_mlp.readers.fuzz.fuzzing import run_chunk
+from tinygrad_mlp.readers.fuzz.answers import Unavailable
 from tinygrad_mlp.readers.fuzz.mistakes import SECOND_ORDER
-from tinygrad_mlp.readers.fuzz.oracles import Unavailable, exponent_0
+from tinygrad_mlp.readers.fuzz.search import run_chunk
 from tinygrad_mlp.readers.fuzz.specs import DTYPES
+from tinygrad_mlp.readers.fuzz.targets import exponent_0
 from tinygrad_mlp.testing import Plan, Program, fuzz, generate, oracle, strategies
 
 pytestmark = pytest.mark.torch

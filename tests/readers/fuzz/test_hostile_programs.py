@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from tinygrad_mlp.commands.cli import main
-from tinygrad_mlp.readers.fuzz.fuzzing import MARK, save
+from tinygrad_mlp.readers.fuzz.corpus import MARK, save
 from tinygrad_mlp.testing import generate
 
 CODE = "__import__('os').mkdir('executed')"

@@ -195,11 +195,25 @@ def two_layer_of(choose: Choose, dtypes: Sequence[str]) -> Program:
     maker = Maker(choose, dtypes)
     n, d, h, o = (maker.pick((2, 1, 3, 0) if choose(8) == 7 else (2, 1, 3)) for _ in range(4))
     dtype = maker.pick(dtypes)
-    biases = [maker.pick(((n, k), (1, k), (k,), ())) for k in (h, o)]
-    for shape in ((n, d), (n, o), (d, h), (h, o), *biases):
+    biases = [maker.pick(BIASES[::-1]) for _ in "12"]
+    for shape in two_layer_shapes(n, d, h, o, *biases):
         maker.leaf(shape, dtype=dtype)
     leaves = tuple(x._replace(requires_grad=True) for x in maker.leaves.values())
     return Program(leaves, TWO_LAYER, (13,))
+
+
+BIASES = ("scalar", "vector", "row", "full")
+
+
+def two_layer_shapes(
+    n: int, d: int, h: int, o: int, bias: str, other: str | None = None
+) -> tuple[Shape, ...]:
+    """The shapes of X, Y, W1, W2, b1 and b2, with biases of one kind or of two."""
+
+    def of(kind: str, k: int) -> Shape:
+        return {"scalar": (), "vector": (k,), "row": (1, k), "full": (n, k)}[kind]
+
+    return (n, d), (n, o), (d, h), (h, o), of(bias, h), of(other or bias, o)
 
 
 TWO_LAYER = (

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -20,9 +20,6 @@ from ...core.ops import Shape
 from .arrays import NUMPY, Arrays, realised
 from .quoted import scatter
 from .specs import DTYPES, MARGIN, SPECS, Options
-
-if TYPE_CHECKING:
-    from .rounding import Jitter
 
 LARGEST = 1e4  # of what a program computes
 MOST = 64  # entries of a value
@@ -123,7 +120,7 @@ def frozen(value: Any) -> Any:
     return tuple(map(frozen, value)) if isinstance(value, (list, tuple)) else value
 
 
-# Running a program.
+# Running a step.
 
 
 @cache
@@ -142,43 +139,6 @@ def prepared(lib: Any, options: Options) -> Options:
     if "dtype" in options and not isinstance(lib, Arrays):
         return {"dtype": getattr(lib, options["dtype"])}
     return options
-
-
-def run(
-    program: Program,
-    lib: Any,
-    leaves: Sequence[Any],
-    after: Callable[[Any], Any] | None = None,
-    jitter: Jitter | None = None,
-) -> list[Any]:
-    """All values of a program under a library: the leaves, as given, then each step's result.
-
-    ``lib`` is this package, PyTorch or an ``Arrays``. ``after(value)`` sees every value; ``jitter``
-    disturbs them.
-    """
-    values: list[Any] = list(leaves)
-    if jitter is not None:
-        jitter.restart()
-    if after is not None:
-        for x in leaves:
-            after(x)
-    for step in program.steps:
-        spec = SPECS[step.op]
-        text = spec.arrays if isinstance(lib, Arrays) else spec.text(step.options)
-        function = compiled(text, spec.options)
-        xs = [values[i] for i in step.inputs]
-        if jitter is not None:
-            xs = [jitter(i, x) for i, x in zip(step.inputs, xs, strict=True)]
-        out = function(lib, xs, prepared(lib, step.options))
-        if jitter is not None:
-            if step.op in ("sigmoid", "tanh"):
-                # Their derivatives are made of 1 − out, which has the rounding error of the 1.
-                out = out + jitter.of_slopes(step.inputs[0], xs[0])
-            out = jitter(len(values), out)
-        if after is not None:
-            after(out)
-        values.append(out)
-    return values
 
 
 # What a program has to be.
