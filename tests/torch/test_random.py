@@ -1,5 +1,7 @@
 """The generator by itself. The numbers written out here are PyTorch 2.13's."""
 
+import copy
+import pickle
 import subprocess
 import sys
 import threading
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from support import often_another_thread
 
 from tinygrad_mlp.torch.random import Generator, default_generator, manual_seed
+from tinygrad_mlp.torch.random import normal as normal_numbers
 
 DTYPES = ["float32", "float64"]
 BITS = {"float32": 24, "float64": 53}
@@ -193,6 +196,33 @@ def test_the_default_generator() -> None:
         assert take_some(default_generator) == take_some(seeded(-3))
     finally:
         default_generator.set_state(state)
+
+
+@pytest.mark.parametrize("begin", ["seed", "state"])
+def test_a_draw_that_fails_takes_nothing(begin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator, reference = seeded(7), seeded(7)
+    for each in (generator, reference):
+        if begin == "state":
+            each.set_state(seeded(-7).get_state())
+        each.normal((17,), "float32")
+        each.normal((1,), "float64")
+
+    def fail(uniforms: NDArray[Any]) -> NDArray[Any]:
+        raise MemoryError
+
+    monkeypatch.setattr(normal_numbers, "of_uniform", fail)
+    with pytest.raises(MemoryError):
+        generator.normal((2**16 + 3,), "float32")
+    assert take_some(generator) == take_some(reference)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda g: pickle.loads(pickle.dumps(g))])
+def test_a_copy_goes_on_by_itself(duplicate: Any) -> None:
+    generator = seeded(8)
+    generator.normal((3,), "float32")
+    other = duplicate(generator)
+    assert other.initial_seed() == 8
+    assert take_some(other) == take_some(generator)
 
 
 @pytest.mark.parametrize("normals", [0, 1, 2, 15, 700])

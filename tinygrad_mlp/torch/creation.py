@@ -9,7 +9,9 @@ import numpy as np
 from .accepts import FLOAT, as_dtype, as_shape
 from .devices import require_cpu
 from .hints import says_what_it_takes
-from .random import Generator, _multiply_add, source
+from .random import Generator
+from .random.fused import multiply_add
+from .random.generator import source
 from .tensor import Number, Tensor, wrap
 
 if TYPE_CHECKING:
@@ -200,7 +202,7 @@ def linspace(
         step = (last - first) / target.type(max(steps - 1, 1))
         i = np.arange(steps, dtype=target)
         back = i[::-1] if steps else i
-        rising, falling = _multiply_add(i, step, first), _multiply_add(back, -step, last)
+        rising, falling = multiply_add(i, step, first), multiply_add(back, -step, last)
         numbers = np.where(np.arange(steps) < steps // 2, rising, falling)
         if steps == 1:
             numbers = np.array([first])

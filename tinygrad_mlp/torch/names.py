@@ -8,8 +8,9 @@ from typing import Self
 
 from numpy import ndarray
 
-from . import arrangement, devices, dtypes, elementwise, products, random, reductions, selection
+from . import arrangement, devices, dtypes, elementwise, products, reductions, selection
 from .hints import say_what_they_take
+from .random import in_place
 
 
 class Names:
@@ -89,8 +90,8 @@ class Names:
     new_zeros = dtypes.new_zeros
     new_ones = dtypes.new_ones
 
-    uniform_ = random.uniform_
-    normal_ = random.normal_
+    uniform_ = in_place.uniform_
+    normal_ = in_place.normal_
 
     # What it is, and where.
 
