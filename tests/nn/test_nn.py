@@ -4,6 +4,7 @@ import copy
 import pickle
 import warnings
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from support import value
 import tinygrad_mlp as tg
 from tinygrad_mlp import nn
 from tinygrad_mlp.nn import functional
+from tinygrad_mlp.torch.nearest import MODULES
 
 
 class Net(nn.Module):
@@ -392,13 +394,15 @@ def test_a_name_of_pytorchs_that_is_not_here_is_met_with_the_nearest(
         getattr(module, name)
 
 
-def test_what_is_named_as_nearest_is_there() -> None:
-    for module in (nn, functional, tg.optim, tg.optim.lr_scheduler):
-        for name, near in module.NEAREST.items():
-            assert not hasattr(module, name)
-            for word in near.partition(", ")[0].split(", "):
-                known = hasattr(module, word.partition(".")[0])
-                assert known or " " in word or "(" in word or word.startswith("p."), word
+@pytest.mark.parametrize("place", MODULES)
+def test_what_is_named_as_nearest_is_there(place: str) -> None:
+    module: Any = attrgetter(place)(tg)
+    nearest, patterns = MODULES[place]
+    assert not [name for name in nearest if hasattr(module, name)]
+    for near in (*nearest.values(), *(near for _, near in patterns)):
+        for word in near.partition(", ")[0].split(", "):
+            known = hasattr(module, word.partition(".")[0])
+            assert known or " " in word or "(" in word or word.startswith("p."), word
 
 
 def test_devices_and_dtypes_are_told_apart() -> None:

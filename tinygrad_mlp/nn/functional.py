@@ -16,7 +16,7 @@ from ..core import ops
 from ..core.tape import is_tracing
 from ..torch.functions import log_softmax, relu, sigmoid, softmax, tanh
 from ..torch.grad_fn import shown, shown_as
-from ..torch.hints import absent
+from ..torch.hints import module_getattr
 from ..torch.tensor import Tensor, apply, permute, wrap
 
 __all__ = [
@@ -32,35 +32,7 @@ __all__ = [
     "tanh",
 ]
 
-# Of PyTorch's names that are not here, those whose nearest is not spelled alike.
-NEAREST = {
-    "binary_cross_entropy": "binary_cross_entropy_with_logits",
-    "gelu": "relu",
-    "l1_loss": "mse_loss",
-    "leaky_relu": "relu",
-    "nll_loss": "cross_entropy, which takes logits",
-    "one_hot": "eye(n)[classes]",
-    "softplus": "logsigmoid, as -logsigmoid(-x) is softplus",
-}
-
-
-RULES = (
-    (r"(?i)conv|pool|fold|pixel|upsampl|pad|shuffle|grid|affine|interpolate", "linear"),
-    (r"(?i)rnn|lstm|gru|attention|embedding|bilinear|cell", "linear"),
-    (
-        r"(?i)loss|entropy|div|distance|similarity|ctc",
-        "cross_entropy, or mse_loss, binary_cross_entropy_with_logits",
-    ),
-    (r"(?i)softm|gumbel", "softmax"),
-    (r"(?i)sigmoid|glu|silu|swish", "sigmoid"),
-    (r"(?i)relu|elu|mish|shrink|plus|softsign|tanh|threshold", "relu, or tanh, sigmoid"),
-    (r"", "linear, with the functions and methods of Tensors"),
-)
-
-
-def __getattr__(name: str) -> Any:
-    raise absent("nn.functional", name, __all__, NEAREST, RULES)
-
+__getattr__ = module_getattr(__name__)
 
 REDUCTIONS = ("none", "mean", "sum")
 

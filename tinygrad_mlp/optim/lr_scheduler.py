@@ -19,17 +19,12 @@ from math import cos, pi
 from operator import setitem
 from typing import Any
 
-from ..torch.hints import absent
+from ..torch.hints import module_getattr
 
 __all__ = ["CosineAnnealingLR", "ExponentialLR", "LRScheduler", "StepLR"]
 
 
-NEAREST = {"MultiStepLR": "StepLR", "LambdaLR": "StepLR, or set param_groups[i]['lr'] yourself"}
-RULES = [("", "StepLR, or ExponentialLR, CosineAnnealingLR")]
-
-
-def __getattr__(name: str) -> Any:
-    raise absent("lr_scheduler", name, __all__, NEAREST, RULES)
+__getattr__ = module_getattr(__name__)
 
 
 class LRScheduler:

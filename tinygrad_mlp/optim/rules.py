@@ -1,78 +1,168 @@
-"""The steps of the optimisers as formulas, which ``compile`` traces.
+"""The rules by which parameters change: SGD, Adam and AdamW. Source: PyTorch's documentation.
 
-``Optimizer.updated`` does the same to arrays, in place. Here p, its gradient g, what is kept of it
-from step to step, the learning rate and the number t of this step are Tensors; the other options
-are numbers. Source: PyTorch's documentation of ``torch.optim``.
+Each is written once, with operators that arrays and Tensors have. ``Optimizer.step`` uses it on
+arrays; ``compile`` uses it on Tensors, and so has it in its program.
 """
+
+# A term that was just computed stands on the left of + and *: there NumPy writes the result over it
+# where it is large, rather than into new memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
-from ..torch.tensor import Tensor
-from . import SGD, Adam, AdamW, Optimizer
-
-State = dict[str, Tensor]
-# From the options, p, g, the state and t to the new p and the new state.
-Rule = Callable[[dict[str, Any], Tensor, Tensor, State, Tensor], tuple[Tensor, State]]
+from ..core import ops
+from ..core.ops import Value
+from .optimizer import Group, Optimizer, State, require
 
 
-def sgd(
-    group: dict[str, Any], p: Tensor, g: Tensor, state: State, t: Tensor
-) -> tuple[Tensor, State]:
-    """p ← p − lr · v, where v is the gradient or a running sum of it."""
-    momentum = group["momentum"]
-    if group["maximize"]:
-        g = -g
-    if group["weight_decay"]:
-        g = g + group["weight_decay"] * p
-    if not momentum:
-        return p - group["lr"] * g, {}
-    v = state.get("momentum_buffer")
-    v = g if v is None else momentum * v + (1 - group["dampening"]) * g
-    step = g + momentum * v if group["nesterov"] else v
-    return p - group["lr"] * step, {"momentum_buffer": v}
+class SGD(Optimizer):
+    """p ← p − lr · v, where v is the gradient or, with momentum, v ← momentum · v + gradient.
+
+    ``dampening`` takes its share from each gradient but the first; ``nesterov`` adds momentum · v
+    to the gradient instead; ``weight_decay`` adds weight_decay · p to it; ``maximize`` climbs.
+    """
+
+    kept = ("momentum_buffer",)
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults)
+
+    def check(self, group: Group) -> None:
+        """ValueError where an option of a group is out of its range."""
+        super().check(group)
+        momentum, dampening = group["momentum"], group["dampening"]
+        require(self, group, "momentum", momentum >= 0, "is not negative")
+        plain = not group["nesterov"] or (momentum > 0 and dampening == 0)
+        require(self, group, "nesterov", plain, "takes a momentum and no dampening")
+
+    def updated(
+        self, group: Group, p: Value, g: Value, state: State, t: Value
+    ) -> tuple[Value, State]:
+        """One step of one parameter."""
+        momentum, kept = group["momentum"], {}
+        if group["maximize"]:
+            g = -g
+        if group["weight_decay"]:
+            g = p * group["weight_decay"] + g
+        if momentum:
+            v = state.get("momentum_buffer")
+            share = g if v is None or not group["dampening"] else g * (1 - group["dampening"])
+            v = share if v is None else v * momentum + share
+            kept["momentum_buffer"] = v
+            g = v * momentum + g if group["nesterov"] else v
+        return g * -group["lr"] + p, kept
 
 
-def adam(
-    group: dict[str, Any], p: Tensor, g: Tensor, state: State, t: Tensor, decoupled: bool = False
-) -> tuple[Tensor, State]:
-    """p ← p − lr · m / (√v + eps), with running means m of the gradient and v of its square."""
-    (b1, b2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
-    if group["maximize"]:
-        g = -g
-    if decay and decoupled:
-        p = p * (1 - lr * decay)
-    elif decay:
-        g = g + decay * p
-    m = state["exp_avg"] + (1 - b1) * (g - state["exp_avg"]) if state else (1 - b1) * g
-    v = b2 * state["exp_avg_sq"] + (1 - b2) * (g * g) if state else (1 - b2) * (g * g)
-    kept = {"step": t, "exp_avg": m, "exp_avg_sq": v}
-    if group["amsgrad"]:
-        v = state["max_exp_avg_sq"].maximum(v) if "max_exp_avg_sq" in state else v
-        kept["max_exp_avg_sq"] = v
-    root = v.sqrt() / (1 - b2**t) ** 0.5 + group["eps"]
-    return p - (lr / (1 - b1**t)) * (m / root), kept
+class Adam(Optimizer):
+    """p ← p − lr · m / (√v + eps): m and v are running means of the gradient and of its square.
+
+    ``betas`` are the shares that the means keep of themselves in each step; both are corrected for
+    their start at 0. ``weight_decay`` adds weight_decay · p to the gradient; ``amsgrad`` takes for
+    v the largest it has been; ``maximize`` climbs.
+    """
+
+    kept = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    decoupled = False  # weight decay acts on p itself
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults)
+
+    def check(self, group: Group) -> None:
+        """ValueError where an option of a group is out of its range."""
+        super().check(group)
+        require(self, group, "eps", group["eps"] >= 0, "is not negative")
+        betas = tuple(group["betas"])
+        within = len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
+        require(self, group, "betas", within, "are two numbers, from 0 to less than 1")
+
+    def updated(
+        self, group: Group, p: Value, g: Value, state: State, t: Value
+    ) -> tuple[Value, State]:
+        """One step of one parameter."""
+        (b1, b2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
+        if group["maximize"]:
+            g = -g
+        if decay and self.decoupled:
+            p = p * (1 - lr * decay)
+        elif decay:
+            g = p * decay + g
+        m, v = g * (1 - b1), g * g * (1 - b2)
+        if state:
+            before = state["exp_avg"]
+            m = (g - before) * (1 - b1) + before
+            v = v + state["exp_avg_sq"] * b2
+        kept = {"step": t, "exp_avg": m, "exp_avg_sq": v}
+        if group["amsgrad"]:
+            largest = state.get("max_exp_avg_sq")
+            kept["max_exp_avg_sq"] = v = v if largest is None else ops.maximum(largest, v)
+        root = ops.sqrt(v) / (1 - b2**t) ** 0.5 + group["eps"]
+        return m / root * (-lr / (1 - b1**t)) + p, kept
 
 
-def adamw(
-    group: dict[str, Any], p: Tensor, g: Tensor, state: State, t: Tensor
-) -> tuple[Tensor, State]:
-    """Adam, in which weight decay acts on p itself."""
-    return adam(group, p, g, state, t, decoupled=True)
+class AdamW(Adam):
+    """Adam, in which ``weight_decay`` acts on p itself: p ← p − lr · weight_decay · p comes first.
 
+    >>> import tinygrad_mlp as tg
+    >>> w = tg.tensor([1.0], requires_grad=True)
+    >>> tg.optim.AdamW([w]).defaults["weight_decay"]
+    0.01
+    """
 
-RULES: dict[type[Optimizer], Rule] = {SGD: sgd, Adam: adam, AdamW: adamw}
+    decoupled = True
 
-
-def rule_of(optimizer: Any) -> Rule:
-    """The rule of an optimiser; TypeError where there is none."""
-    # A subclass may do something else in a step.
-    rule = RULES.get(type(optimizer))
-    if rule is None:
-        raise TypeError(
-            f"compile: the steps of {', '.join(t.__name__ for t in RULES)} can be compiled, not "
-            f"those of {type(optimizer).__name__}; leave optimizer out, and call its step()"
-        )
-    return rule
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)

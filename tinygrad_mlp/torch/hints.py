@@ -104,10 +104,15 @@ def module_getattr(module: str, later: Mapping[str, str] | None = None) -> Calla
     ``later`` are the names that wait for their first use, with the submodules that they are in.
     """
 
+    inner = module.partition(".")[2]
+
     def getattr_(name: str) -> Any:
         if later and name in later:
             return first_use(module, name, later[name])
-        raise missing(module, name, dir(sys.modules[module]))
+        found = sys.modules[module]
+        if inner in tables.MODULES:
+            raise absent(inner, name, found.__all__, *tables.MODULES[inner])
+        raise missing(module, name, dir(found))
 
     return getattr_
 

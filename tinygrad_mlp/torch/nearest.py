@@ -158,6 +158,80 @@ NOTHING = {
 # What is not in these tables and not spelled like anything.
 OTHERWISE = "op, which makes an op of your own of a function and its VJPs"
 
+# By module: what is nearest to some of PyTorch's other names in it, and to those with a pattern.
+MODULES: dict[str, tuple[dict[str, str], tuple[tuple[str, str], ...]]] = {
+    "nn": (
+        {
+            "BCELoss": "BCEWithLogitsLoss, which takes logits",
+            "Dropout": "Identity, which drops nothing",
+            "ELU": "ReLU",
+            "GELU": "ReLU",
+            "L1Loss": "MSELoss",
+            "LazyLinear": "Linear, which is told in_features",
+            "LeakyReLU": "ReLU",
+            "ModuleDict": "Sequential, which takes a dict of names",
+            "ModuleList": "Sequential, whose Modules can be indexed and looped over",
+            "NLLLoss": "CrossEntropyLoss, which takes logits",
+            "SiLU": "Sigmoid, as x * x.sigmoid() is SiLU",
+            "Softplus": "functional.logsigmoid, as -logsigmoid(-x) is softplus",
+            "init": "Linear, which starts as PyTorch's does; set others by .data",
+            "utils": "Parameter, as its .grad may be scaled before optimizer.step()",
+        },
+        (
+            (
+                r"(?i)conv|pool|fold|pixel|upsampl|pad|shuffle|grid|affine|interpolate",
+                "Linear, after Flatten",
+            ),
+            (r"(?i)rnn|lstm|gru|attention|transformer|embedding|bilinear|one_hot|cell", "Linear"),
+            (
+                r"(?i)loss|entropy|kl_div|nll|distance|similarity|hinge|ctc",
+                "CrossEntropyLoss, or MSELoss, BCEWithLogitsLoss",
+            ),
+            (r"(?i)softm|gumbel", "Softmax"),
+            (r"(?i)sigmoid|glu|silu|swish", "Sigmoid"),
+            (r"(?i)relu|elu|gelu|mish|shrink|plus|softsign|tanh", "ReLU, or Tanh, Sigmoid"),
+            (r"(?i)list|dict|parallel|lazy|container|unflatten", "Sequential"),
+            (r"(?i)init|param|buffer|xavier|kaiming|orthogonal", "Parameter"),
+            (r"", "Module, which your own layers are made of"),
+        ),
+    ),
+    "nn.functional": (
+        {
+            "binary_cross_entropy": "binary_cross_entropy_with_logits",
+            "gelu": "relu",
+            "l1_loss": "mse_loss",
+            "leaky_relu": "relu",
+            "nll_loss": "cross_entropy, which takes logits",
+            "one_hot": "eye(n)[classes]",
+            "softplus": "logsigmoid, as -logsigmoid(-x) is softplus",
+        },
+        (
+            (r"(?i)conv|pool|fold|pixel|upsampl|pad|shuffle|grid|affine|interpolate", "linear"),
+            (r"(?i)rnn|lstm|gru|attention|embedding|bilinear|cell", "linear"),
+            (
+                r"(?i)loss|entropy|div|distance|similarity|ctc",
+                "cross_entropy, or mse_loss, binary_cross_entropy_with_logits",
+            ),
+            (r"(?i)softm|gumbel", "softmax"),
+            (r"(?i)sigmoid|glu|silu|swish", "sigmoid"),
+            (r"(?i)relu|elu|mish|shrink|plus|softsign|tanh|threshold", "relu, or tanh, sigmoid"),
+            (r"", "linear, with the functions and methods of Tensors"),
+        ),
+    ),
+    "optim": (
+        {"RMSprop": "Adam", "Adagrad": "Adam", "LBFGS": "Adam", "RAdam": "Adam", "NAdam": "Adam"},
+        (
+            (r"(?i)lr|schedul|swa", "lr_scheduler"),
+            (r"(?i)adam|rms|ada|prop|lion", "Adam, or AdamW, SGD"),
+            (r"", "SGD, or Adam, AdamW"),
+        ),
+    ),
+    "optim.lr_scheduler": (
+        {"MultiStepLR": "StepLR", "LambdaLR": "StepLR, or set param_groups[i]['lr'] yourself"},
+        (("", "StepLR, or ExponentialLR, CosineAnnealingLR"),),
+    ),
+}
+
 KEYWORDS = {
     "out": "assign the result",
     "device": "device='cpu'",

@@ -10,11 +10,9 @@ import numpy as np
 from numpy import ndarray
 
 from ...autograd.derivatives import grad
-from ...core.atomic import Change, carry_out
-from ...optim import Optimizer
-from ...optim.rules import Rule, rule_of
+from ...optim import SGD, Adam, AdamW, Optimizer
 from ...torch.tensor import Tensor
-from ...torch.views import Values, changed, rewrite
+from ...torch.views import Values, rewrite
 from .program import Program, program_of, source_of
 from .trace import (
     Trace,
@@ -77,7 +75,6 @@ class TrainingStep:
 
     function: Callable[..., Any]
     optimizer: Optimizer
-    rule: Rule
     programs: dict[Any, StepProgram] = field(default_factory=dict, repr=False)
     latest: Program | None = field(default=None, repr=False)
 
@@ -96,23 +93,30 @@ class TrainingStep:
             program, results, _ = self.program_for(start, arrays)
             self.latest = program
             value, *found = program(start.inputs)
-            # All of it or nothing; if another thread was faster, once more.
-            if carry_out(changes(self.optimizer, start, results, found)):
+            # If another thread was faster, once more.
+            if settled(self.optimizer, start, results, found):
                 return value
 
     def program_for(self, start: Start, arrays: list[ndarray]) -> StepProgram:
         """The program for a step from there, from a trace if there is none yet."""
         known = self.programs.get(start.signature)
         if known is None or list(map(id, known.frozen)) != list(map(id, start.frozen)):
-            trace, results = run_traced(trace_step, self.function, self.rule, arrays, start)
+            trace, results = run_traced(trace_step, self.function, self.optimizer, arrays, start)
             known = StepProgram(program_of(trace), results, start.frozen)
             self.programs[start.signature] = known
         return known
 
 
 def training_step(function: Callable[..., Any], optimizer: Optimizer) -> TrainingStep:
-    """The step of a function and an optimiser; TypeError where there is no rule for that."""
-    return TrainingStep(function, optimizer, rule_of(optimizer))
+    """The step of a function and an optimiser; TypeError for one that cannot be traced."""
+    # Of these alone: a subclass may do something else in a step.
+    kinds = SGD, Adam, AdamW
+    if type(optimizer) not in kinds:
+        raise TypeError(
+            f"compile: the steps of {', '.join(t.__name__ for t in kinds)} can be compiled, not "
+            f"those of {type(optimizer).__name__}; leave optimizer out, and call its step()"
+        )
+    return TrainingStep(function, optimizer)
 
 
 def start_of(optimizer: Optimizer, arrays: list[ndarray]) -> Start:
@@ -144,10 +148,10 @@ def start_of(optimizer: Optimizer, arrays: list[ndarray]) -> Start:
     return Start(state, parameters, frozen, inputs, len(rates), signature)
 
 
-def changes(
+def settled(
     optimizer: Optimizer, start: Start, results: list[Result], found: list[ndarray]
-) -> list[Change]:
-    """What gives the parameters and the optimiser's state the values that a program found."""
+) -> bool:
+    """Whether the parameters and the optimiser's state have become what a program found."""
     values: Values = {}
     after = dict(start.state)
     each = map(np.asarray, found)
@@ -155,16 +159,15 @@ def changes(
         parameter = start.parameters[result.place]
         p = parameter.tensor
         rewrite(p, next(each), values, parameter.array)
-        # What such a step does not use, momentum that was turned off say, stays.
         have = start.state.get(p, {})
         after[p] = {**have, **{k: next(each) for k in result.kept}}
         if result.counts:
             after[p]["step"] = have.get("step", 0) + 1
-    return [*changed(values), Change(optimizer, "state", start.state, after)]
+    return optimizer.settle(values, start.state, after)
 
 
 def trace_step(
-    function: Callable[..., Any], rule: Rule, arrays: list[ndarray], start: Start
+    function: Callable[..., Any], optimizer: Optimizer, arrays: list[ndarray], start: Start
 ) -> tuple[Trace, list[Result]]:
     """The graph of a whole step, and what its results are after the value."""
     arguments = [argument(a) for a in arrays]
@@ -185,7 +188,7 @@ def trace_step(
         options = {**p.group, "lr": numbers[p.rate]}
         rows = {k: as_row(v) for k, v in have.items()}
         t = numbers[start.rates + p.step]
-        new, keep = rule(options, as_row(p.tensor), as_row(g), rows, t)
+        new, keep = optimizer.updated(options, as_row(p.tensor), as_row(g), rows, t)
         names = [k for k in keep if k != "step"]
         results.append(Result(i, names, "step" in keep))
         titles += [f"new {x}" for x in (labels[i], *(f"{labels[i]}_{k}" for k in names))]
