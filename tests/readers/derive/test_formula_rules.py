@@ -1,4 +1,4 @@
-"""Each rule of formulas/algebra.py and formulas/rows.py on its own, on terms made by hand."""
+"""Each rule of the algebra, and of rows.py, on its own, on terms made by hand."""
 
 from collections.abc import Callable
 from typing import Any

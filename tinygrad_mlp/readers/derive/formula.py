@@ -12,6 +12,7 @@ import numpy as np
 from ...core.tape import Constant, Node, next_position, passages, walk
 from ...torch.creation import tensor
 from ...torch.tensor import Tensor, root_of, seed
+from .mathml import MathML, markup, math
 from .notation import Latex, Text
 from .reader import Reader, tracing
 from .source import Source
@@ -60,6 +61,12 @@ class Formula:
     def latex(self) -> str:
         """The right-hand side in LaTeX, for math mode, under amsmath."""
         return Latex(self._reader.names).write(self._term)
+
+    @property
+    def mathml(self) -> str:
+        """The right-hand side in MathML, as a whole ``<math>`` element."""
+        written = MathML(self._reader.names).write(self._term)
+        return markup(math(written, str(self)))
 
     def _repr_latex_(self) -> str:
         rows = r" \\ ".join(f"{left} &= {right}" for left, right in self.equations(latex=True))

@@ -12,6 +12,9 @@ import re
 import unicodedata
 from typing import Any
 
+Element = list[Any]  # of MathML: its tag, perhaps a dict of attributes, then children and text
+Elements = tuple[Element, ...]  # in a row
+
 # What the source of a formula calls things of its own.
 OWN = ("np", "gradient", "value", "sigmoid", "softmax", "scatter")
 
@@ -22,7 +25,7 @@ class Names:
     def __init__(self) -> None:
         self.given: dict[Any, tuple[str | None, str]] = {}
         self.labels: dict[Any, str] = {}
-        self.shown: dict[Any, tuple[str, str]] = {}
+        self.shown: dict[Any, tuple[str, str, Elements]] = {}
         self.fractions: set[Any] = set()
         self.identifiers: dict[Any, str] = {}
         self.taken: set[str] = set()  # labels
@@ -39,9 +42,17 @@ class Names:
                 if is_input:
                     self.inputs.setdefault(name, set()).add(symbol)
 
-    def show(self, symbol: Any, text: str, latex: str, is_fraction: bool = False) -> None:
+    def show(
+        self,
+        symbol: Any,
+        text: str,
+        latex: str,
+        mathml: Elements = (),
+        *,
+        is_fraction: bool = False,
+    ) -> None:
         """A symbol that is written like this; a fraction needs parentheses before ᵀ."""
-        self.shown[symbol] = text, latex
+        self.shown[symbol] = text, latex, mathml or (["mtext", text],)
         if is_fraction:
             self.fractions.add(symbol)
 
@@ -69,6 +80,9 @@ class Names:
 
     def latex(self, symbol: Any) -> str:
         return self.shown[symbol][1] if symbol in self.shown else latex_of(self.label(symbol))
+
+    def mathml(self, symbol: Any) -> Elements:
+        return self.shown[symbol][2] if symbol in self.shown else mathml_of(self.label(symbol))
 
     def of_output(self, name: str | None) -> tuple[str, str]:
         """What a formula is of, as text and in LaTeX: its name, or a letter that is no name."""
@@ -108,12 +122,29 @@ def text_of(name: str) -> str:
     return f'"{"".join(characters)}"'
 
 
-def latex_of(name: str) -> str:
-    r"""A name in LaTeX: W_{1} for W1, h_{s} for h_s, \sigma for σ; others letter by letter."""
+def subscripted(name: str) -> list[str] | None:
+    """The letters of a name and its subscripts: W and 1 for W1, h and s for h_s; not of others."""
     found = re.fullmatch(r"([^\W\d_]+?)(?:_?(\d+)|_([^\W_]+))?", name)
     if found and all(c.isascii() or greek(c) for c in name):
-        stem, *subscripts = found.groups(default="")
-        return word(stem) + "".join(f"_{{{word(sub)}}}" for sub in subscripts if sub)
+        return [part for part in found.groups() if part]
+    return None
+
+
+def mathml_of(name: str) -> Elements:
+    """A name in MathML, likewise; others as they are, but for what has no shape of its own."""
+    parts = subscripted(name)
+    if parts:
+        words = [["mn" if part.isdigit() else "mi", part] for part in parts]
+        return (["msub", *words] if len(words) > 1 else words[0],)
+    spelled = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    return (["mtext", "".join(spelled) or '""'],)
+
+
+def latex_of(name: str) -> str:
+    r"""A name in LaTeX: W_{1} for W1, h_{s} for h_s, \sigma for σ; others letter by letter."""
+    parts = subscripted(name)
+    if parts:
+        return word(parts[0]) + "".join(f"_{{{word(sub)}}}" for sub in parts[1:])
     characters = (
         ESCAPED.get(c) or (c if "!" <= c <= "~" else rf"\langle {ord(c):X}\rangle ")
         for c in name or '""'

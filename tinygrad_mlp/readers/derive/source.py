@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from math import inf
 from types import EllipsisType
@@ -13,9 +13,12 @@ import numpy as np
 from ...core import ops
 from ...core.ops import Op
 from .names import Names
-from .notation import Listed, Notation, Opaque, Slice, Written
+from .options import Listed, Opaque, Slice
 from .templates import ATOM, CHOICE, JOINED, PRODUCT, SUM, TIGHT, Place
 from .terms import Term, Terms, is_ones, parts
+from .writing import Notation
+
+Written = tuple[str, int]
 
 HELPERS = {
     "sigmoid": """\
@@ -37,7 +40,7 @@ def scatter(x, index, into):
 }
 
 
-class Source(Notation):
+class Source(Notation[str]):
     """A function of arrays. Only words that ``names`` finds safe come from outside."""
 
     longest = 40
@@ -204,10 +207,30 @@ class Source(Notation):
         listed = [self.at(a, CHOICE) for a in args] + [self.option(v, place) for v in options]
         return f"{self.bind(op, op.name, op.forward)}({', '.join(listed)})", ATOM
 
-    def template_of(self, op: Op) -> tuple[str, Callable[[str], str]]:
+    def template_of(self, op: Op) -> str:
         if op.numpy is not None:
-            return op.numpy, str
-        return f"np.{op.forward.__name__}({', '.join(op.parameters)})", str
+            return op.numpy
+        return f"np.{op.forward.__name__}({', '.join(op.parameters)})"
+
+    def filled(
+        self, op: Op, pieces: Sequence[tuple[str | Place, str | None]], level: int
+    ) -> Written:
+        return "".join(str(x) if text is None else text for x, text in pieces), level
+
+    def word(self, text: str) -> str:
+        return text
+
+    def between(self, sign: str, parts: Iterable[str]) -> str:
+        return sign.join(parts)
+
+    def listed(self, parts: Iterable[str]) -> str:
+        return ", ".join(parts)
+
+    def parenthesised(self, inside: str) -> str:
+        return f"({inside})"
+
+    def in_brackets(self, inside: str) -> str:
+        return f"[{inside}]"
 
     def option(self, value: Any, place: Place) -> str:
         if isinstance(value, (Term, Listed)):
