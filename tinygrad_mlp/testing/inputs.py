@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import cycle, islice, product
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 from ..core.ops import Op, Shape
-from ..readers.fuzz.specs import MARGIN
+from ..readers.fuzz.kinks import smooth
 from .functions import Function, outputs_of
 
 NOT_FINITE = "it is not finite there"
@@ -46,7 +46,7 @@ def inputs_for(
                 else 0.5 + np.arange(int(np.prod(shape))).reshape(shape) / 4
                 for shape in shapes
             ]
-            if in_domain(made, arrays):
+            if smooth(made.domain, arrays):
                 reason = refusal(function, lib, arrays)
                 if reason is None or (shapes in broad and reason != NOT_FINITE):
                     yield arrays
@@ -54,13 +54,6 @@ def inputs_for(
                         break
                 else:
                     reasons.append(reason)
-
-
-def in_domain(made: Op, arrays: list[ndarray]) -> bool:
-    if made.domain is None:
-        return True
-    moved = product(*((x - MARGIN, x, x + MARGIN) for x in arrays))
-    return all(bool(np.all(made.domain(*xs))) for xs in moved)
 
 
 def refusal(function: Function, lib: Any, arrays: list[ndarray]) -> str | None:

@@ -11,8 +11,9 @@ import numpy as np
 from numpy import ndarray
 
 from ...core.ops import Shape
+from .builders import broadcasts
 from .programs import Leaf, Program, Step, result, result_dtype, trace
-from .specs import DTYPES, OPS, SPECS, broadcasts
+from .specs import DTYPES, OPS, spec
 
 Choose = Callable[[int], int]  # of n, a number from 0 to n − 1; smaller is simpler
 
@@ -45,9 +46,9 @@ class Maker:
         return place
 
     def entries(self, n: int, kind: str) -> list[float]:
-        if kind.startswith("apart"):
+        if kind == "apart":
             order = sorted(range(n), key=lambda _: self.choose(1 << 16))
-            return [(i - n // 2) / 4 + (0.125 if kind == "apart2" else 0.0) for i in order]
+            return [(i - n // 2) / 4 for i in order]
         style = self.choose(8)
         if style == 5:
             found = [self.pick((1.0, 0.0, 2.0, -1.0)) for _ in range(n)]
@@ -59,6 +60,10 @@ class Maker:
             found = [self.pick(SPECIAL) if self.choose(2) else x for x in found]
         if kind == "any":
             return found
+        if kind == "between":
+            return [math.floor(x * 4) / 4 + 0.125 for x in found]
+        if kind == "inside":
+            return [(math.floor(x * 4) % 7 - 3) / 4 for x in found]
         found = [x if abs(x) >= 0.25 else 1.0 for x in found]
         return [abs(x) for x in found] if kind == "positive" else found
 
@@ -89,12 +94,19 @@ class Maker:
             shape = (self.pick((2, 1)), *shape)
         return self.leaf(shape, kind)
 
+    def like(self, shape: Shape, kind: str = "any", fresh: bool = False) -> int:
+        """Some value of this shape, or a new leaf."""
+        fitting = [i for i, v in enumerate(self.values) if v.shape == shape]
+        if fitting and not fresh and self.choose(4) != 3:
+            return int(self.pick(fitting))
+        return self.leaf(shape, kind)
+
     def grow(self, op: str) -> None:
         """Add a step of this op, if values can be found for it."""
         for attempt in range(4):
             place = len(self.values)
             try:
-                inputs, options = SPECS[op].build(self, attempt >= 2)
+                inputs, options = spec(op).build(self, attempt >= 2)
                 out = result(op, [self.values[i] for i in inputs], options)
                 kinds = [(self.kinds[i], self.values[i].ndim) for i in inputs]
                 dtype = result_dtype(op, kinds, options)
@@ -154,8 +166,7 @@ def generate(
     'sigmoid'
     """
     for op in ops:
-        if op not in SPECS:
-            raise ValueError(f"{op!r} is not an op; the ops are: {', '.join(OPS)}")
+        spec(op)
     for dtype in dtypes:
         if dtype not in DTYPES:
             raise ValueError(

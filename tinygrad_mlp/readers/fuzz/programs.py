@@ -18,8 +18,9 @@ from numpy import ndarray
 
 from ...core.ops import Shape
 from .arrays import NUMPY, Arrays, realised
-from .quoted import scatter
-from .specs import DTYPES, MARGIN, SPECS, Options
+from .builders import Options
+from .quoted import called, scatter
+from .specs import DTYPES, spec
 
 LARGEST = 1e4  # of what a program computes
 MOST = 64  # entries of a value
@@ -129,8 +130,18 @@ def compiled(text: str, options: tuple[str, ...]) -> Callable[..., Any]:
     filled = text.format(
         x="xs[0]", y="xs[1]", z="xs[2]", xs="xs", **{k: f"options[{k!r}]" for k in options}
     )
-    function: Callable[..., Any] = eval(f"lambda lib, xs, options: {filled}", {"scatter": scatter})
+    helpers = {"called": called, "scatter": scatter}
+    function: Callable[..., Any] = eval(f"lambda lib, xs, options: {filled}", helpers)
     return function
+
+
+def evaluated(op: str, lib: Any, xs: list[Any], options: Options) -> Any:
+    """An op under a library: this package, PyTorch or an ``Arrays``."""
+    how = spec(op)
+    if not isinstance(lib, Arrays):
+        return compiled(how.written(options), how.options)(lib, xs, prepared(lib, options))
+    given = prepared(lib, options)
+    return how.on_arrays(lib)(*([xs] if how.arity is None else xs), *map(given.get, how.options))
 
 
 def prepared(lib: Any, options: Options) -> Options:
@@ -195,12 +206,10 @@ def wrong_dtype(program: Program, quantities: Mapping[str, ndarray]) -> str | No
 
 def result(op: str, xs: list[ndarray], options: Options) -> ndarray:
     """An op on arrays; ValueError where its derivative does not exist, or nearly so."""
-    spec = SPECS[op]
-    distance = np.inf if spec.distance is None else spec.distance(xs, options)
-    if np.min(distance, initial=np.inf) < MARGIN:
+    if not spec(op).smooth(xs, options):
         raise ValueError("near a kink or a pole")
     with np.errstate(all="ignore"):
-        out = np.asarray(compiled(spec.arrays, spec.options)(NUMPY, xs, prepared(NUMPY, options)))
+        out = np.asarray(evaluated(op, NUMPY, xs, options))
     if out.size > MOST or out.ndim > 4 or not (np.abs(out) <= LARGEST).all():
         raise ValueError("too large")
     return out
@@ -220,13 +229,11 @@ def result_dtype(op: str, inputs: list[tuple[str, int]], options: Options) -> st
 
 def check_form(step: Step) -> None:
     """ValueError where a step is not one to run, whatever its inputs."""
-    spec, options = SPECS.get(step.op), step.options
-    if spec is None:
-        raise ValueError("there is no such op")
-    if spec.arity not in (None, len(step.inputs)):
+    how, options = spec(step.op), step.options
+    if how.arity not in (None, len(step.inputs)):
         raise ValueError(f"it does not have {len(step.inputs)} inputs")
-    if set(options) != set(spec.options):
-        raise ValueError(f"its options are {', '.join(spec.options) or 'none'}")
+    if set(options) != set(how.options):
+        raise ValueError(f"its options are {', '.join(how.options) or 'none'}")
     if options.get("dtype", DTYPES[0]) not in DTYPES:
         raise ValueError(f"{options['dtype']!r} is not one of {', '.join(DTYPES)}")
     if not all(map(is_entry, options.get("index", ()))):

@@ -20,6 +20,11 @@ def scatter(lib: Any, x: Any, index: Any, into: Any) -> Any:
     return lib.ops.scatter(x, plain, into)
 
 
+def called(lib: Any, name: str) -> Any:
+    """An op that Tensors have no method for: PyTorch's function of that name, or a row."""
+    return getattr(lib, name) if lib.__name__ == "torch" else lib.ops.TABLE[name]
+
+
 def answers(lib: Any, grad: Callable[..., Any], outputs: Any, inputs: Any, order: int) -> Any:
     """The outputs; the gradients of f = Σ weights ⊙ output; and those of Σ weights ⊙ gradient.
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .arrays import Arrays
 from .jitter import Jitter
-from .programs import Program, compiled, prepared
-from .specs import SPECS
+from .programs import Program, evaluated
+from .specs import spec
 
 
 def run(
@@ -30,16 +29,13 @@ def run(
         for x in leaves:
             after(x)
     for step in program.steps:
-        spec = SPECS[step.op]
-        text = spec.arrays if isinstance(lib, Arrays) else spec.text(step.options)
-        function = compiled(text, spec.options)
         xs = [values[i] for i in step.inputs]
         if jitter is not None:
             xs = [jitter(i, x) for i, x in zip(step.inputs, xs, strict=True)]
-        out = function(lib, xs, prepared(lib, step.options))
+        out = evaluated(step.op, lib, xs, step.options)
         if jitter is not None:
-            if step.op in ("sigmoid", "tanh"):
-                # Their derivatives are made of 1 − out, which has the rounding error of the 1.
+            if spec(step.op).from_output:
+                # Such as 1 − out, which has the rounding error of the 1.
                 out = out + jitter.of_slopes(step.inputs[0], xs[0])
             out = jitter(len(values), out)
         if after is not None:

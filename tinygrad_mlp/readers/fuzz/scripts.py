@@ -7,8 +7,8 @@ from inspect import getsource
 from typing import Any
 
 from .programs import Program, is_entry
-from .quoted import answers, scatter
-from .specs import SPECS
+from .quoted import answers, called, scatter
+from .specs import spec
 
 SCRIPT = '''\
 """{title}"""
@@ -56,11 +56,14 @@ def script(program: Program, order: int = 1, note: str = "") -> str:
     """
     title = "A program that was found by tinygrad-mlp fuzz."
     places = [i for i, leaf in enumerate(program.leaves) if leaf.requires_grad]
-    helpers: list[Callable[..., Any]] = (
-        [scatter] if any(step.op == "scatter" for step in program.steps) else []
-    )
+    written = statements(program)
+    helpers: list[Callable[..., Any]] = [
+        helper
+        for helper in (scatter, called)
+        if any(f" {helper.__name__}(" in line for line in written)
+    ]
     lines = [
-        *statements(program),
+        *written,
         f"outputs = {named(program.outputs)}",
         f"inputs = {named(places)}",
     ]
@@ -97,7 +100,7 @@ def statements(program: Program) -> list[str]:
         names = [f"x{j}" for j in step.inputs]
         words = dict(zip("xyz", names, strict=False)) | {"xs": f"[{', '.join(names)}]"}
         words |= {name: source(name, value) for name, value in step.options.items()}
-        lines.append(f"x{i} = {SPECS[step.op].text(step.options).format(**words)}")
+        lines.append(f"x{i} = {spec(step.op).written(step.options).format(**words)}")
     return lines
 
 

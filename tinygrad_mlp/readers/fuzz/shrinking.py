@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core.ops import Shape
 from .programs import Leaf, Program, Step, trace
-from .specs import SPECS
+from .specs import spec
 
 
 def cost(program: Program) -> tuple[Any, ...]:
@@ -135,7 +135,7 @@ def with_fewer_inputs(program: Program) -> Iterator[Program]:
     for i, step in enumerate(steps):
         fewer = []
         for k, old in enumerate(step.inputs):
-            if SPECS[step.op].arity is None and len(step.inputs) > 1:
+            if spec(step.op).arity is None and len(step.inputs) > 1:
                 fewer.append((*step.inputs[:k], *step.inputs[k + 1 :]))
             fewer += [(*step.inputs[:k], j, *step.inputs[k + 1 :]) for j in step.inputs if j != old]
         for inputs in fewer:

@@ -27,9 +27,16 @@ STEP = 1e-30
 
 
 def complex_slope(f: Callable[[Point], Any], x: Point, v: Line) -> tuple[float, float]:
-    """Im f(x + ihv) / h: for small h the derivative to the last digit, as nothing is subtracted."""
+    """Im f(x + ihv) / h: for small h the derivative to the last digit, as nothing is subtracted.
+
+    By finite differences where NumPy has no complex form of a function, such as hypot.
+    """
+    try:
+        value = f(moved(x, v, 1j * STEP))
+    except TypeError:
+        return finite_slope(f, x, v)
     # What is left of h² shows where the derivative itself is 0.
-    return float(np.imag(f(moved(x, v, 1j * STEP))) / STEP), STEP
+    return float(np.imag(value) / STEP), STEP
 
 
 def finite_slope(f: Callable[[Point], Any], x: Point, v: Line) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from .jitter import Jitter
 from .programs import Program, trace
 from .quoted import answers
 from .running import run
+from .specs import spec
 
 # With a tape.
 
@@ -62,6 +63,9 @@ def with_torch() -> Oracle:
         return torch.from_numpy(np.array(array))
 
     def answer(program: Program, order: int = 1, jitter: Jitter | None = None) -> Answer:
+        for step in program.steps:
+            if spec(step.op).own and not hasattr(torch, step.op):
+                raise Unavailable(f"PyTorch has no {step.op}")
         if order > 1 and exponent_0(program):
             raise Unavailable("PyTorch's second derivatives of x**y are wrong where y is 0")
         if jitter is not None:
