@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tinygrad_mlp.commands import cli
-from tinygrad_mlp.commands.functions import CodeError, Function, running, shape
+from tinygrad_mlp.commands.functions import CodeError, Function, running
+from tinygrad_mlp.commands.words import shape
 
 SOURCE = """
 from __future__ import annotations

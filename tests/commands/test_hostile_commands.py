@@ -18,7 +18,6 @@ import subprocess
 import sys
 import traceback
 import warnings
-from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,7 @@ import numpy as np
 import pytest
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import commands
-from tinygrad_mlp.commands import cli
+from tinygrad_mlp.commands import COMMANDS, cli
 
 STATUSES = {0, 1, 2, 130}
 SECONDS = 20  # of the processor; ten times that on a clock, for what waits
@@ -172,9 +170,8 @@ def value(choice: random.Random, dest: str) -> str:
 
 def words_for(choice: random.Random, name: str) -> list[str]:
     """A call of the command, with some of its options."""
-    parser = ArgumentParser()
-    commands.command(name)(parser)
-    actions = [a for a in parser._actions if a.dest not in ("help", "step")]
+    _, parser = cli.prepared([name])
+    actions = [a for a in parser._actions if a.dest not in ("help", "step", "version")]
     chosen = choice.sample(actions, choice.randint(0, min(6, len(actions))))
     own = [a for a in actions if not a.option_strings and choice.random() < 0.6]
     found = list(ALWAYS.get(name, []))
@@ -341,4 +338,4 @@ if __name__ == "__main__":
         sys.modules["torch"] = None  # type: ignore[assignment]
     resource.setrlimit(resource.RLIMIT_AS, (gigabytes * 2**30,) * 2)
     warnings.simplefilter("ignore")
-    print(json.dumps(attack(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:] or commands.NAMES)))
+    print(json.dumps(attack(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:] or list(COMMANDS))))

@@ -20,10 +20,11 @@ from support import ROOT, value
 
 import tinygrad_mlp as tg
 from tinygrad_mlp.commands import cli
-from tinygrad_mlp.commands import train as command
 from tinygrad_mlp.training import loop
-from tinygrad_mlp.training.data import Table, problem, table
 from tinygrad_mlp.training.loop import OURS, DivergedError, Run, Settings, score
+from tinygrad_mlp.training.problems import problem
+from tinygrad_mlp.training.report import LINES
+from tinygrad_mlp.training.tables import Table, table
 
 
 def waves(rows: int = 40, outputs: int = 1) -> Table:
@@ -334,7 +335,7 @@ def test_the_report(csv: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[4].split() == ["epoch", "loss", "accuracy"]
     shown = [line.split() for line in lines[5 : lines.index("", 5)]]
     assert [shown[0][0], shown[-1][0]] == ["1", "30"]
-    assert len(shown) <= command.LINES
+    assert len(shown) <= LINES
     assert sum(row[-1] == "best" for row in shown) == 1
     assert float(shown[-1][1]) < float(shown[0][1])
     assert lines[-2] == "done: 30 epochs"

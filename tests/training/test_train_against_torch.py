@@ -12,8 +12,9 @@ import torch
 
 from tinygrad_mlp.commands import cli
 from tinygrad_mlp.training.against import TRAINERS
-from tinygrad_mlp.training.data import Table, problem, table
 from tinygrad_mlp.training.loop import OURS, Run, Settings, network, score
+from tinygrad_mlp.training.problems import problem
+from tinygrad_mlp.training.tables import Table, table
 
 pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("one_thread")]
 

@@ -1,23 +1,17 @@
-"""The commands, each in the module and the function of its name.
+"""The commands, each in the module of its name.
 
-A command is a function that adds its options to a parser and returns what then runs, which takes
-the options given and returns an exit status. Its docstring is its help. It imports what it needs
-when it runs, so that no command waits for what only another one needs.
+Such a module has ``PARENTS``, which are parsers with the options that it shares with others, and
+two functions: ``add`` adds the options that only it takes, and ``run`` is given the options, runs,
+and returns the exit status. The help of a command is its line here and the docstring of ``run``.
 """
 
-from __future__ import annotations
-
-from argparse import ArgumentParser
-from collections.abc import Callable
-from importlib import import_module
-
-from .arguments import Run
-
+COMMANDS = {
+    "experiment": "Compare the tape with the closed form on the two-layer network.",
+    "compare": "Compare a function here and under PyTorch: numbers, time, memory.",
+    "derive": "Print gradients as formulas, which the tape derives by itself.",
+    "explain": "Show the tape: what each op computed, and what flows back.",
+    "fuzz": "Check the gradients of random programs against other libraries.",
+    "train": "Train the two-layer network on real data.",
+    "tutorial": "Write the tutorial: five notebooks, into a folder.",
+}
 DEFAULT = "experiment"
-NAMES = (DEFAULT, "compare", "derive", "explain", "fuzz", "train", "tutorial")
-
-
-def command(name: str) -> Callable[[ArgumentParser], Run]:
-    """The function that is the command of this name."""
-    found: Callable[[ArgumentParser], Run] = getattr(import_module(f"{__name__}.{name}"), name)
-    return found

@@ -23,6 +23,8 @@ from ..torch.random import manual_seed
 from ..torch.tensor import Tensor
 
 NAMES = ("x", "y", "w1", "w2", "b1", "b2")
+LETTERS = ("X", "Y", "W1", "W2", "b1", "b2")  # as formulas have them
+FORMULA = "f = ‖Y − σ(X W1 + b1) W2 − b2‖²"
 BIASES = ("full", "row", "vector", "scalar")
 
 
@@ -38,6 +40,19 @@ def loss(x: Tensor, y: Tensor, w1: Tensor, w2: Tensor, b1: Tensor, b2: Tensor) -
     """
     h_s = (x.mm(w1) + b1).sigmoid()
     y_p = h_s.mm(w2) + b2
+    return (y - y_p).pow(2).sum()
+
+
+def named_loss(x: Tensor, y: Tensor, w1: Tensor, w2: Tensor, b1: Tensor, b2: Tensor) -> Tensor:
+    """The same with names for the hidden layer and the prediction, by which they go in formulas.
+
+    >>> import tinygrad_mlp as tg
+    >>> from tinygrad_mlp.experiment.two_layer import NAMES, named_loss, problem
+    >>> print(tg.formula(named_loss, **dict(zip(NAMES, problem()))))
+    ‖y − Y_p‖²_F
+    """
+    h_s = (x.mm(w1) + b1).sigmoid().named("h_s")
+    y_p = (h_s.mm(w2) + b2).named("Y_p")
     return (y - y_p).pow(2).sum()
 
 

@@ -6,7 +6,7 @@ Each is written as its users write it, and takes what it needs from the network 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any
 
@@ -14,8 +14,8 @@ import numpy as np
 from numpy import ndarray
 
 from ..nn import Sequential
-from .data import Problem
-from .loop import Settings, Trainer
+from .loop import Settings, Trainer, network
+from .problems import Problem
 
 
 class PyTorch:
@@ -126,3 +126,19 @@ TRAINERS: dict[str, tuple[str, Callable[[Problem, Settings, Sequential], Trainer
     "torch": ("PyTorch", PyTorch),
     "sklearn": ("scikit-learn", ScikitLearn),
 }
+
+
+def check_names(names: Iterable[str]) -> None:
+    """ValueError where there is no trainer of one of these names."""
+    for name in names:
+        if name not in TRAINERS:
+            raise ValueError(f"--against: {name!r} is not one of {', '.join(TRAINERS)}")
+
+
+def rivals(names: Iterable[str], problem: Problem, settings: Settings) -> dict[str, Trainer]:
+    """The trainers of these names, by their titles; ImportError where one is not installed."""
+    found = {}
+    for name in dict.fromkeys(names):
+        title, make = TRAINERS[name]
+        found[title] = make(problem, settings, network(problem, settings))
+    return found

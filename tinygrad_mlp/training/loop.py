@@ -21,7 +21,7 @@ from ..core.tape import no_grad
 from ..readers.compile import compile
 from ..torch.random import manual_seed
 from ..torch.tensor import Tensor, wrap
-from .data import Problem, words_of
+from .problems import Problem, words_of
 
 OURS = "tinygrad_mlp"
 FORMAT = "tinygrad_mlp train 1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -93,6 +93,17 @@ class Plan:
     def failure(self, program: Program) -> str | None:
         """How the tape's answer differs from an oracle's; None if it does not."""
         return self.verdict(program).text
+
+
+def planned(against: Iterable[str], seed: int, ops: Iterable[str], order: int) -> Plan:
+    """A plan with these oracles and ops; ValueError or Unavailable where one cannot be had."""
+    plan = Plan(tuple(dict.fromkeys(against)), seed, tuple(dict.fromkeys(ops)), order)
+    for op in plan.ops:
+        if op not in OPS:
+            raise ValueError(f"{op!r} is not an op; the ops are: {', '.join(OPS)}")
+    for name in plan.against:
+        oracle(name)
+    return plan
 
 
 @cache
