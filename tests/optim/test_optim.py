@@ -153,7 +153,11 @@ def test_a_state_that_does_not_fit_changes_nothing(
     ("call", "error", "message"),
     [
         (lambda w: optim.SGD([]), ValueError, "SGD: there are no parameters"),
-        (lambda w: optim.SGD(w), TypeError, "a list of Tensors, not one"),
+        (lambda w: optim.SGD(w), TypeError, "a list of Tensors, or of groups, not one Tensor"),
+        (lambda w: optim.SGD({"params": [w]}), TypeError, "or of groups, not one dict"),
+        (lambda w: optim.SGD(None), TypeError, "a list of Tensors, or of groups, not one NoneType"),
+        (lambda w: optim.SGD([{"lr": 1}]), TypeError, 'a group is a dict, {"params"'),
+        (lambda w: optim.SGD([w]).add_param_group([w]), TypeError, "a group is a dict"),
         (lambda w: optim.SGD([1.0]), TypeError, "a parameter is a Tensor, not float"),
         (lambda w: optim.SGD([w * 2]), ValueError, "a parameter is a leaf"),
         (lambda w: optim.Adam([w, w]), ValueError, r"Adam: .* shape \(2,\) is given twice"),
@@ -232,23 +236,6 @@ def test_groups_have_options_of_their_own_and_names_are_taken() -> None:
     assert [group["lr"] for group in optimiser.param_groups] == [0.5, 0.1]
     assert optim.SGD(net.named_parameters()).param_groups[0]["params"][1] is net.bias
     assert repr(optimiser).startswith("SGD (\nParameter Group 0\n    dampening: 0\n    lr: 0.5\n")
-
-
-def test_schedules_save_their_state() -> None:
-    optimiser = optim.SGD(parameters(), lr=1.0)
-    schedule = optim.lr_scheduler.StepLR(optimiser, 2, 0.5)
-    for _ in range(3):
-        schedule.step()
-    assert schedule.get_last_lr() == [0.5]
-    state, rates = schedule.state_dict(), optimiser.state_dict()
-    other = optim.SGD(parameters(), lr=1.0)
-    heir = optim.lr_scheduler.StepLR(other, 9, 9.0)
-    other.load_state_dict(rates)
-    heir.load_state_dict(state)
-    heir.step()
-    assert heir.get_last_lr() == [0.25]
-    with pytest.raises(ValueError, match="the state of a schedule has"):
-        optim.lr_scheduler.ExponentialLR(other, 0.5).load_state_dict(state)
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam"])

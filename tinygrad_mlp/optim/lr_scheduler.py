@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from copy import copy
 from itertools import chain, repeat
@@ -19,7 +20,10 @@ from math import cos, pi
 from operator import setitem
 from typing import Any
 
+from ..core.tape import no_grad
+from ..torch.accepts import as_number
 from ..torch.hints import module_getattr
+from ..torch.tensor import Tensor
 
 __all__ = ["CosineAnnealingLR", "ExponentialLR", "LRScheduler", "StepLR"]
 
@@ -49,8 +53,8 @@ class LRScheduler:
         self.optimizer = optimizer
         self.last_epoch = 0
         for group in optimizer.param_groups:
-            group.setdefault("initial_lr", group["lr"])
-        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
+            group.setdefault("initial_lr", rate_of(group))
+        self.base_lrs = [base_of(group) for group in optimizer.param_groups]
 
     def next(self, lr: float, base: float) -> float:
         """The rate of epoch ``last_epoch``, from that of the epoch before."""
@@ -58,12 +62,19 @@ class LRScheduler:
 
     def step(self) -> None:
         """Go on to the next epoch."""
+        groups = self.optimizer.param_groups
         ahead = copy(self)
         ahead.last_epoch += 1
-        groups = self.optimizer.param_groups
-        rates = [ahead.next(group["lr"], base) for group, base in zip(groups, self.base_lrs)]
-        # In one call of a C function, within which nothing can interrupt.
-        any(chain(map(setitem, groups, repeat("lr"), rates), map(vars(self).update, [vars(ahead)])))
+        # Groups may have been added since the latest step.
+        ahead.base_lrs = [*self.base_lrs, *map(base_of, groups[len(self.base_lrs) :])]
+        rates: list[Any] = [ahead.next(*both) for both in zip(map(rate_of, groups), ahead.base_lrs)]
+        with no_grad():
+            for i, group in enumerate(groups):
+                if isinstance(group["lr"], Tensor):
+                    # As in PyTorch, it stays the same one.
+                    rates[i] = group["lr"].fill_(rates[i])
+        lrs = map(setitem, groups, repeat("lr"), rates)
+        deque(chain(lrs, map(vars(self).update, [vars(ahead)])), maxlen=0)
 
     def get_last_lr(self) -> list[float]:
         """The rate of each group."""
@@ -90,9 +101,8 @@ class StepLR(LRScheduler):
         self, optimizer: Any, step_size: int, gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
         super().__init__(optimizer, last_epoch)
-        if step_size < 1:
-            raise ValueError(f"StepLR: step_size is 1 or more, not {step_size}")
-        self.step_size, self.gamma = step_size, gamma
+        self.step_size = at_least_1("StepLR", "step_size", step_size)
+        self.gamma = as_number("StepLR", "gamma", gamma)
 
     def next(self, lr: float, base: float) -> float:
         """The rate of epoch ``last_epoch``."""
@@ -104,7 +114,7 @@ class ExponentialLR(LRScheduler):
 
     def __init__(self, optimizer: Any, gamma: float, last_epoch: int = -1) -> None:
         super().__init__(optimizer, last_epoch)
-        self.gamma = gamma
+        self.gamma = as_number("ExponentialLR", "gamma", gamma)
 
     def next(self, lr: float, base: float) -> float:
         """The rate of epoch ``last_epoch``."""
@@ -118,9 +128,8 @@ class CosineAnnealingLR(LRScheduler):
         self, optimizer: Any, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
     ) -> None:
         super().__init__(optimizer, last_epoch)
-        if T_max < 1:
-            raise ValueError(f"CosineAnnealingLR: T_max is 1 or more, not {T_max}")
-        self.T_max, self.eta_min = T_max, eta_min
+        self.T_max = at_least_1("CosineAnnealingLR", "T_max", T_max)
+        self.eta_min = as_number("CosineAnnealingLR", "eta_min", eta_min)
 
     def next(self, lr: float, base: float) -> float:
         """The rate of epoch ``last_epoch``."""
@@ -129,3 +138,18 @@ class CosineAnnealingLR(LRScheduler):
             return lr + (base - self.eta_min) * (1 - cos(pi / self.T_max)) / 2
         above = (1 + cos(pi * t / self.T_max)) / (1 + cos(pi * (t - 1) / self.T_max))
         return above * (lr - self.eta_min) + self.eta_min
+
+
+def rate_of(group: Mapping[str, Any]) -> float:
+    return as_number("lr_scheduler", "lr", group["lr"])
+
+
+def base_of(group: Mapping[str, Any]) -> float:
+    return as_number("lr_scheduler", "initial_lr", group.get("initial_lr", group["lr"]))
+
+
+def at_least_1(caller: str, name: str, value: Any) -> float:
+    number = as_number(caller, name, value)
+    if number < 1:
+        raise ValueError(f"{caller}: {name} is 1 or more, not {number}")
+    return number

@@ -2,44 +2,70 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..core.atomic import Change, assign, carry_out
 from ..core.ops import Value
 from ..core.tape import enable_grad
 from ..nn.parameter import loaded, zero_grad
+from ..torch.accepts import as_number
 from ..torch.tensor import Tensor, wrap
 from ..torch.views import Values, changed, rewrite
 
 Group = dict[str, Any]
 State = dict[str, Any]
+States = defaultdict[Tensor, State]
 
 
 class Optimizer:
     """What optimisers share; a subclass says how one parameter changes, in ``updated``.
 
-    ``params`` are Tensors, or dicts of which each is a group: its ``params``, and the options that
-    are other than the optimiser's. ``param_groups`` lists the groups, whose options, such as
-    ``lr``, may be changed at any time. ``state`` holds for each parameter what is kept from step
-    to step: arrays, and numbers. ``foreach`` and ``fused``, which tell PyTorch how to run a step,
-    are taken and change nothing.
+    It may also have a ``step`` of its own, as under PyTorch, and keep in ``state`` what it likes.
 
-    TypeError for parameters that are not Tensors; ValueError where there is none, one comes twice
-    or is not a leaf, or an option is out of its range.
+    ``params`` are Tensors, or dicts of which each is a group: its ``params``, and the options that
+    are other than the optimiser's, ``defaults``. ``param_groups`` lists the groups, whose options,
+    such as ``lr``, may be changed at any time. ``state`` holds for each parameter what is kept from
+    step to step: arrays, and numbers. Where an option is a number, a Tensor of one entry may stand
+    for it. ``foreach`` and ``fused``, which tell PyTorch how to run a step, are taken and change
+    nothing.
+
+    TypeError for parameters that are not Tensors, or an option of another type; ValueError where
+    there is no parameter, one comes twice or is not a leaf, or an option is out of its range.
+
+    >>> import tinygrad_mlp as tg
+    >>> class Signs(tg.optim.Optimizer):
+    ...     def __init__(self, params, lr):
+    ...         super().__init__(params, {"lr": lr})
+    ...
+    ...     def updated(self, group, p, g, state, t):
+    ...         return p - group["lr"] * np.sign(g), {}
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> w.grad = tg.tensor([5.0, -3.0])
+    >>> Signs([w], lr=0.5).step()
+    >>> w
+    tensor([0.5000, 2.5000], requires_grad=True)
     """
 
-    # The names of the arrays of a parameter's state; each has the parameter's shape.
-    kept: tuple[str, ...] = ()
+    # Which options are numbers, and which are True or False; of others a subclass knows.
+    numbers: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    # The names of the arrays of a parameter's state, of its shape; None where they may be any.
+    kept: tuple[str, ...] | None = None
 
     def __init__(self, params: Iterable[Any], defaults: Mapping[str, Any]) -> None:
         self.defaults = dict(defaults)
-        self.state: dict[Tensor, State] = {}
+        self.state: States = defaultdict(dict)
         self.param_groups: list[Group] = []
-        if isinstance(params, Tensor):
-            raise TypeError(f"{self}: params is a list of Tensors, not one")
+        if isinstance(params, Tensor | Mapping) or not isinstance(params, Iterable):
+            kind = type(params).__name__
+            raise TypeError(f"{self}: params is a list of Tensors, or of groups, not one {kind}")
         groups = list(params)
         if not groups:
             raise ValueError(f"{self}: there are no parameters to train")
@@ -60,6 +86,8 @@ class Optimizer:
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Train more parameters: ``{"params": […], …}``, with options of their own if need be."""
+        if not isinstance(param_group, Mapping) or "params" not in param_group:
+            raise TypeError(f'{self}: a group is a dict, {{"params": [...]}}, with its options')
         params = param_group["params"]
         params = [params] if isinstance(params, Tensor) else list(params)
         # As named_parameters gives them.
@@ -87,9 +115,15 @@ class Optimizer:
         self.param_groups.append(group)
 
     def check(self, group: Group) -> None:
-        """ValueError where an option of a group is out of its range."""
-        require(self, group, "lr", group["lr"] >= 0, "is not negative")
-        require(self, group, "weight_decay", group["weight_decay"] >= 0, "is not negative")
+        """TypeError or ValueError where an option of a group cannot be what it is."""
+        self.options(group)
+
+    def options(self, group: Group) -> Group:
+        """A group's options in the form in which ``updated`` takes them."""
+        for name in self.flags:
+            if not isinstance(group[name], int | np.bool):
+                raise TypeError(f"{self}: {name} is True or False, not {brief(group[name])}")
+        return {**group, **{k: as_number(self, k, group[k]) for k in self.numbers}}
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Let go of the gradients of all parameters, or set them to zeros."""
@@ -110,26 +144,24 @@ class Optimizer:
 
     def _change(self, loss: Tensor | None) -> Tensor | None:
         before = self.state
-        state = dict(before)
+        state = before.copy()
         values: Values = {}
         for group in self.param_groups:
+            options = self.options(group)
             for p in group["params"]:
                 if (grad := p.grad) is None:
                     continue
                 old, array = values.get(p, (p._array, p._array))
                 have = before.get(p, {})
                 t = have.get("step", 0) + 1
-                new, kept = self.updated(group, array, grad._array, have, t)
+                new, kept = self.updated(options, array, grad._array, have, t)
                 # What such a step does not use, momentum that was turned off say, stays.
-                arrays = {k: np.asarray(v) if k in self.kept else v for k, v in kept.items()}
-                state[p] = {**have, **arrays}
+                state[p] = {**have, **{k: as_kept(v) for k, v in kept.items()}}
                 rewrite(p, new, values, old)
         # If another thread was faster, once more.
         return loss if self.settle(values, before, state) else self._change(loss)
 
-    def settle(
-        self, values: Values, before: dict[Tensor, State], after: dict[Tensor, State]
-    ) -> bool:
+    def settle(self, values: Values, before: States, after: States) -> bool:
         """Let a step's results be the parameters' values and the state: all of them or none.
 
         False where they are not what the step started from, for another thread was faster.
@@ -159,7 +191,7 @@ class Optimizer:
                 places[p] = len(places)
             groups.append({**group, "params": [places[p] for p in group["params"]]})
         state = {
-            places[p]: {k: wrap(v.copy()) if k in self.kept else v for k, v in kept.items()}
+            places[p]: {k: copied(v) for k, v in kept.items()}
             for p, kept in self.state.items()
             if kept
         }
@@ -181,13 +213,13 @@ class Optimizer:
                 f"{[len(group['params']) for group in self.param_groups]}"
             )
         new_groups: list[Group] = []
-        new_state: dict[Tensor, State] = {}
+        new_state: States = defaultdict(dict)
         for mine, group in zip(self.param_groups, groups):
             unknown = self.defaults.keys() - group.keys()
             if unknown:
                 raise ValueError(f"{self}: the option {', '.join(sorted(unknown))} is missing")
             options = {k: v for k, v in group.items() if k in self.defaults or k == "initial_lr"}
-            new_groups.append({**options, "params": mine["params"]})
+            new_groups.append({**deepcopy(options), "params": mine["params"]})
             self.check(new_groups[-1])
             for p, place in zip(mine["params"], group["params"]):
                 # Text in JSON, where keys are.
@@ -199,6 +231,8 @@ class Optimizer:
 
     def fitting(self, p: Tensor, place: int, given: Mapping[str, Any]) -> State:
         """The state of one parameter, from a state_dict, where it fits."""
+        if self.kept is None:
+            return {k: copied(v, p.dtype) for k, v in given.items()}
         state: State = {}
         for name, value in given.items():
             if name in self.kept and value is not None:
@@ -216,6 +250,26 @@ class Optimizer:
         return state
 
 
+def as_kept(value: Any) -> Any:
+    """What a rule returned to be kept: NumPy makes bare numbers of arrays without axes."""
+    return np.asarray(value) if isinstance(value, np.generic) else value
+
+
+def copied(value: Any, dtype: np.dtype[Any] | None = None) -> Any:
+    """Of what is kept a copy, in which arrays are Tensors, of this dtype where they are floats."""
+    if isinstance(value, ndarray):
+        return wrap(value.copy())
+    if not isinstance(value, Tensor):
+        return deepcopy(value)
+    copy = value.detach().clone()
+    return copy if dtype is None or copy.dtype.kind != "f" else copy.to(dtype)
+
+
 def require(optimiser: Optimizer, group: Group, name: str, holds: bool, what: str) -> None:
     if not holds:
         raise ValueError(f"{optimiser}: {name} {what}; it is {group[name]}")
+
+
+def require_not_negative(optimiser: Optimizer, group: Group, *names: str) -> None:
+    for name in names:
+        require(optimiser, group, name, group[name] >= 0, "is not negative")

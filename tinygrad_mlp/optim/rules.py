@@ -10,11 +10,13 @@ arrays; ``compile`` uses it on Tensors, and so has it in its program.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from reprlib import repr as brief
 from typing import Any
 
 from ..core import ops
 from ..core.ops import Value
-from .optimizer import Group, Optimizer, State, require
+from ..torch.accepts import as_number
+from .optimizer import Group, Optimizer, State, require, require_not_negative
 
 
 class SGD(Optimizer):
@@ -24,6 +26,8 @@ class SGD(Optimizer):
     to the gradient instead; ``weight_decay`` adds weight_decay · p to it; ``maximize`` climbs.
     """
 
+    numbers = "lr", "momentum", "dampening", "weight_decay"
+    flags = "nesterov", "maximize"
     kept = ("momentum_buffer",)
 
     def __init__(
@@ -50,12 +54,11 @@ class SGD(Optimizer):
         super().__init__(params, defaults)
 
     def check(self, group: Group) -> None:
-        """ValueError where an option of a group is out of its range."""
-        super().check(group)
-        momentum, dampening = group["momentum"], group["dampening"]
-        require(self, group, "momentum", momentum >= 0, "is not negative")
-        plain = not group["nesterov"] or (momentum > 0 and dampening == 0)
-        require(self, group, "nesterov", plain, "takes a momentum and no dampening")
+        """TypeError or ValueError where an option of a group cannot be what it is."""
+        o = self.options(group)
+        require_not_negative(self, o, "lr", "momentum", "weight_decay")
+        plain = not o["nesterov"] or (o["momentum"] > 0 and o["dampening"] == 0)
+        require(self, o, "nesterov", plain, "takes a momentum and no dampening")
 
     def updated(
         self, group: Group, p: Value, g: Value, state: State, t: Value
@@ -83,6 +86,8 @@ class Adam(Optimizer):
     v the largest it has been; ``maximize`` climbs.
     """
 
+    numbers = "lr", "eps", "weight_decay"
+    flags = "amsgrad", "maximize"
     kept = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
     decoupled = False  # weight decay acts on p itself
 
@@ -110,12 +115,21 @@ class Adam(Optimizer):
         super().__init__(params, defaults)
 
     def check(self, group: Group) -> None:
-        """ValueError where an option of a group is out of its range."""
-        super().check(group)
-        require(self, group, "eps", group["eps"] >= 0, "is not negative")
-        betas = tuple(group["betas"])
-        within = len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
-        require(self, group, "betas", within, "are two numbers, from 0 to less than 1")
+        """TypeError or ValueError where an option of a group cannot be what it is."""
+        o = self.options(group)
+        require_not_negative(self, o, "lr", "eps", "weight_decay")
+        within = len(o["betas"]) == 2 and all(0 <= beta < 1 for beta in o["betas"])
+        require(self, o, "betas", within, "are two numbers, from 0 to less than 1")
+
+    def options(self, group: Group) -> Group:
+        """A group's options in the form in which ``updated`` takes them."""
+        try:
+            betas = tuple(as_number(self, "each of betas", beta) for beta in group["betas"])
+        except TypeError as error:
+            raise TypeError(
+                f"{self}: betas are two numbers, not {brief(group['betas'])}"
+            ) from error
+        return {**super().options(group), "betas": betas}
 
     def updated(
         self, group: Group, p: Value, g: Value, state: State, t: Value

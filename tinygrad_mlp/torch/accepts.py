@@ -39,6 +39,27 @@ def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     return found
 
 
+def as_number(caller: object, name: str, value: Any) -> int | float:
+    """A number as Python's own, of one or of a Tensor or an array with one entry.
+
+    TypeError for what is no number, ValueError for several.
+    """
+    if type(value) is float or type(value) is int:
+        return value
+    try:
+        number = value.item() if hasattr(value, "item") else value
+    except ValueError:
+        raise ValueError(
+            f"{caller}: {name} is one number, not several, of shape {value.shape}"
+        ) from None
+    if not isinstance(number, int | float):
+        raise TypeError(
+            f"{caller}: {name} is a number, not {brief(value)}, a {type(value).__name__}; "
+            "convert it first, with float() say"
+        )
+    return number
+
+
 def wider(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
     if (a.kind == "f") != (b.kind == "f"):
         return a if a.kind == "f" else b

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from ...autograd.derivatives import grad
 from ...optim import SGD, Adam, AdamW, Optimizer
+from ...optim.optimizer import States
 from ...torch.tensor import Tensor
 from ...torch.views import Values, rewrite
 from .program import Program, program_of, source_of
@@ -34,7 +35,7 @@ class Parameter(NamedTuple):
 
     tensor: Tensor
     array: ndarray
-    group: dict[str, Any]
+    options: dict[str, Any]
     kept: dict[str, ndarray]
     rate: int  # of its learning rate among those that there are
     step: int  # of the number of this step among those that there are
@@ -43,7 +44,7 @@ class Parameter(NamedTuple):
 class Start(NamedTuple):
     """What a step starts from."""
 
-    state: dict[Tensor, dict[str, Any]]  # of the optimiser
+    state: States  # of the optimiser
     parameters: list[Parameter]
     frozen: list[ndarray]  # parameters that do not require grad
     # The arguments of the program: those of the function, each parameter and what is kept of it,
@@ -128,8 +129,9 @@ def start_of(optimizer: Optimizer, arrays: list[ndarray]) -> Start:
     inputs = list(arrays)
     options = []
     for group in optimizer.param_groups:
-        options.append(repr([v for k, v in group.items() if k not in ("params", *RATES)]))
-        rate = rates.setdefault(float(group["lr"]), len(rates))
+        its = optimizer.options(group)
+        options.append(repr([v for k, v in its.items() if k not in ("params", *RATES)]))
+        rate = rates.setdefault(float(its["lr"]), len(rates))
         for p in group["params"]:
             if not p.requires_grad:
                 frozen.append(p._array)
@@ -137,7 +139,7 @@ def start_of(optimizer: Optimizer, arrays: list[ndarray]) -> Start:
             have = state.get(p, {})
             step = steps.setdefault(have.get("step", 0) + 1, len(steps))
             kept = {k: v for k, v in have.items() if isinstance(v, ndarray)}
-            parameters.append(Parameter(p, p._array, group, kept, rate, step))
+            parameters.append(Parameter(p, p._array, its, kept, rate, step))
             inputs += [parameters[-1].array, *kept.values()]
     inputs += [np.array(float(n)) for n in (*rates, *steps)]
     signature = (
@@ -153,7 +155,7 @@ def settled(
 ) -> bool:
     """Whether the parameters and the optimiser's state have become what a program found."""
     values: Values = {}
-    after = dict(start.state)
+    after = start.state.copy()
     each = map(np.asarray, found)
     for result in results:
         parameter = start.parameters[result.place]
@@ -185,7 +187,7 @@ def trace_step(
     for i, (p, g, have) in enumerate(zip(parameters, slopes, kept, strict=True)):
         if g is None:
             continue
-        options = {**p.group, "lr": numbers[p.rate]}
+        options = {**p.options, "lr": numbers[p.rate]}
         rows = {k: as_row(v) for k, v in have.items()}
         t = numbers[start.rates + p.step]
         new, keep = optimizer.updated(options, as_row(p.tensor), as_row(g), rows, t)
