@@ -1,5 +1,6 @@
 """PyTorch's names: what they refuse. That they give PyTorch's results is tested beside PyTorch."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_mlp as tg
+from tinygrad_mlp.torch.nearest import METHODS
 
 X = tg.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 V = tg.tensor([1.0, 2.0, 3.0])
@@ -65,6 +67,21 @@ def test_asking_for_what_is_not_there() -> None:
         X.cumsum(0)
     with pytest.raises(AttributeError, match="nearest there is: testing.gradcheck"):
         getattr(tg.autograd, "gradcheck")  # noqa: B009
+
+
+def test_python_adds_no_guess_to_what_is_nearest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in METHODS.split():
+        for place in (X, tg):
+            try:
+                getattr(place, name)
+            except AttributeError as error:
+                # Its own might be a name that changes the Tensor, as exp_ for expm1.
+                sys.__excepthook__(AttributeError, error, None)
+                said = capsys.readouterr().err
+                assert f"has no {name!r}" in said
+                assert "Did you mean" not in said
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,13 @@ def absent(
     close = (nearest or {}).get(name) or alike(name, names, 0.8)
     close = close or next(by_rule, "") or alike(name, names, 0.5)
     hint = f"the nearest there is: {close}" if close else f"there are: {', '.join(names)}"
-    return AttributeError(f"{module} has no {name!r}; {hint}")
+    return without_more(f"{module} has no {name!r}; {hint}", name)
+
+
+def without_more(message: str, name: str) -> AttributeError:
+    """The error to which Python adds no "Did you mean" of its own, as exp_ for expm1."""
+    # It does where it may put in both the name and whose it is.
+    return AttributeError(message, name=name)
 
 
 def alike(name: str, names: Iterable[str], cutoff: float) -> str:
@@ -65,7 +71,7 @@ def missing(module: str, name: str, there: Iterable[str]) -> AttributeError:
     near = near or (f"{stem}, which makes a new one" if stem in there else "")
     near = near or fitting(tables.NEAREST, stem)
     if not near and (why := fitting(tables.NOTHING, name)):
-        return AttributeError(f"{module} has no {name!r}, nor anything like it: {why}")
+        return without_more(f"{module} has no {name!r}, nor anything like it: {why}", name)
     return absent(module, name, there, {name: near}, [("", tables.OTHERWISE)])
 
 
