@@ -30,15 +30,8 @@ from .torch.creation import (
     full,
     full_like,
     linspace,
-    normal,
     ones,
     ones_like,
-    rand,
-    rand_like,
-    randint,
-    randn,
-    randn_like,
-    randperm,
     tensor,
     zeros,
     zeros_like,
@@ -50,6 +43,15 @@ from .torch.joining import cat, hstack, meshgrid, stack, vstack, where
 from .torch.later import Package as _Package
 from .torch.printing import get_printoptions, set_printoptions
 from .torch.random import Generator, manual_seed
+from .torch.random.creation import (
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+)
 from .torch.tensor import Tensor
 
 if TYPE_CHECKING:

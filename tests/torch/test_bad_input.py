@@ -179,7 +179,17 @@ CASES: list[tuple[str, Call, type[Exception], str]] = [
         for other in ("a", None, [1.0, 2.0, 3.0], 1j)
     ),
     ("add left", lambda: [1.0] + x, TypeError, r"add: .*not list; make one with tensor"),  # noqa: RUF005
-    ("arange", lambda: tg.arange(2**64, np.timedelta64(1)), ValueError, "arange: .*int too big"),
+    ("arange", lambda: tg.arange(2**64, 2**65, 2**62), ValueError, "arange: .* does not fit int64"),
+    ("arange", lambda: tg.arange("3"), TypeError, "arange: a number is needed, not str"),
+    ("arange", lambda: tg.arange(0, 10**400), ValueError, "arange: .* too large for a float"),
+    ("arange", lambda: tg.arange(0, np.nan), ValueError, "arange: steps of 1 .* from 0 to nan"),
+    ("arange", lambda: tg.arange(3, 0), ValueError, "arange: steps of 1 do not lead from 3 to 0"),
+    ("arange", lambda: tg.arange(0, 3, 0.5, tg.int64), ValueError, "the step 0.5 is 0 in int64"),
+    ("arange", lambda: tg.arange(2, dtype=tg.bool), TypeError, r"arange: bools .* \.bool\(\)"),
+    ("linspace", lambda: tg.linspace(0, 1, 3.5), TypeError, "linspace: steps is an int, not float"),
+    ("linspace", lambda: tg.linspace(0, 300, 3, tg.int8), ValueError, "300 does not fit int8"),
+    ("linspace", lambda: tg.linspace(0, -1, 3, tg.uint8), ValueError, "-1 does not fit uint8"),
+    ("linspace", lambda: tg.linspace(0, 1e39, 3), ValueError, r"1e\+39 is too large for float32"),
     (
         "part",
         lambda: tg.nn.Linear(1, 1).register_buffer(deep, x),

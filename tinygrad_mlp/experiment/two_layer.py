@@ -18,8 +18,8 @@ from reprlib import repr as brief
 
 from numpy.typing import DTypeLike
 
-from ..torch.creation import randn
 from ..torch.random import manual_seed
+from ..torch.random.creation import randn
 from ..torch.tensor import Tensor
 
 NAMES = ("x", "y", "w1", "w2", "b1", "b2")

@@ -1,21 +1,21 @@
-"""Making Tensors: from data, filled with one value, counted, random."""
+"""Making Tensors: from data, filled with one value, counted."""
 
 from __future__ import annotations
 
+from math import ceil, inf
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .accepts import FLOAT, as_dtype, as_shape
+from .accepts import DOUBLE, FLOAT, LONG, as_dtype, as_float, as_int, as_number, as_shape
 from .devices import require_cpu
 from .hints import says_what_it_takes
-from .random import Generator
 from .random.fused import multiply_add
-from .random.generator import source
 from .tensor import Number, Tensor, wrap
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
+    from numpy.typing import DTypeLike, NDArray
 
 
 @says_what_it_takes
@@ -159,27 +159,45 @@ def arange(
 ) -> Tensor:
     """The numbers from a start, 0 if only the end is given, up to but without the end.
 
+    Of whole numbers they are int64, else float32. To an integer dtype the start and the step come
+    without their fractions, as in PyTorch. ValueError for a step of 0 or one away from the end, and
+    for numbers that are not finite or too large.
+
     >>> import tinygrad_mlp as tg
-    >>> tg.arange(3)
-    tensor([0, 1, 2])
+    >>> tg.arange(3), tg.arange(1, 2, 0.25)
+    (tensor([0, 1, 2]), tensor([1.0000, 1.2500, 1.5000, 1.7500]))
     """
-    if step == 0:
-        raise ValueError("arange: the step is 0")
     if end is None:
         start, end = 0, start
-    try:
-        numbers = np.arange(start, end, step)
-    except OverflowError as error:
-        raise ValueError(f"arange: {error}") from error
-    if dtype is None and numbers.dtype.kind == "f":
-        dtype = FLOAT
-    return finished(Tensor(numbers, dtype), requires_grad, device)
+    given = [as_number("arange", x) for x in (start, end, step)]
+    if dtype is None:
+        dtype = np.int64 if all(isinstance(x, int) for x in given) else FLOAT
+    target = counted("arange", dtype)
+    first, last, by = (as_float("arange", x) for x in given)
+    if not by * by > 0:
+        raise ValueError(f"arange: the step is {by:g}")
+    if not 0 <= (last - first if by > 0 else first - last) < inf:
+        raise ValueError(f"arange: steps of {by:g} do not lead from {first:g} to {last:g}")
+    n = ceil((last - first) / by)
+    if target.kind == "f":
+        # As PyTorch counts; NumPy adds up the first difference, which is rounded already.
+        wide = FLOAT if target == np.float16 else DOUBLE
+        i: NDArray[np.floating] = np.arange(n).astype(wide)
+        numbers: np.ndarray = wide.type(first) + i * wide.type(by)
+    else:
+        low, high, stride = (as_int("arange", x) for x in given)
+        if target == LONG:
+            if stride == 0:
+                raise ValueError(f"arange: the step {by:g} is 0 in int64")
+            n = len(range(low, high, stride))
+        numbers = low + np.arange(n) * stride
+    return finished(Tensor(numbers, target), requires_grad, device)
 
 
 @says_what_it_takes
 def linspace(
-    start: float,
-    end: float,
+    start: Number,
+    end: Number,
     steps: int,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
@@ -187,26 +205,36 @@ def linspace(
 ) -> Tensor:
     """So many numbers at equal distances, the start and the end included; float32 by default.
 
+    To an integer dtype the start and the end come without their fractions, and what lies between
+    them loses its own, as in PyTorch. ValueError for a number that the dtype has not.
+
     >>> import tinygrad_mlp as tg
     >>> tg.linspace(0, 1, 3)
     tensor([0.0000, 0.5000, 1.0000])
     """
-    target = as_dtype(dtype or FLOAT)
+    target = counted("linspace", dtype or FLOAT)
+    try:
+        steps = index(steps)
+    except TypeError:
+        raise TypeError(f"linspace: steps is an int, not {type(steps).__name__}") from None
     if steps < 0:
         raise ValueError(f"linspace: the number of steps is 0 or more, not {steps}")
-    if target.kind != "f" or target == np.float16:
-        numbers = np.linspace(start, end, steps)
-    else:
-        # As PyTorch's kernel: from both ends to the middle, each product fused with its sum.
-        first, last = target.type(start), target.type(end)
-        step = (last - first) / target.type(max(steps - 1, 1))
-        i = np.arange(steps, dtype=target)
-        back = i[::-1] if steps else i
-        rising, falling = multiply_add(i, step, first), multiply_add(back, -step, last)
-        numbers = np.where(np.arange(steps) < steps // 2, rising, falling)
-        if steps == 1:
-            numbers = np.array([first])
-    return finished(Tensor(numbers, target), requires_grad, device)
+    whole = target.kind in "iu"
+    first, last = (
+        as_int("linspace", x, target) if whole else as_float("linspace", x, target)
+        for x in (start, end)
+    )
+    if steps < 2:
+        return finished(Tensor(np.full(steps, first), target), requires_grad, device)
+    # As PyTorch's kernel: from both ends to the middle, each product fused with its sum.
+    wide = target if target.kind == "f" else DOUBLE
+    with np.errstate(all="ignore"):
+        step = (wide.type(last) - wide.type(first)) / wide.type(steps - 1)
+        i = np.arange(steps)
+        rising = multiply_add(i.astype(wide), step, wide.type(first))
+        falling = multiply_add(i[::-1].astype(wide), -step, wide.type(last))
+        numbers = np.where(i < steps // 2, rising, falling)
+        return finished(Tensor(numbers, target), requires_grad, device)
 
 
 @says_what_it_takes
@@ -228,129 +256,12 @@ def eye(
     return finished(wrap(np.eye(*shape, dtype=as_dtype(dtype or FLOAT))), requires_grad, device)
 
 
-@says_what_it_takes
-def rand(
-    *size: Any,
-    generator: Generator | None = None,
-    dtype: DTypeLike | None = None,
-    requires_grad: bool = False,
-    device: Any = None,
-) -> Tensor:
-    """Uniform random numbers in [0, 1), the same as PyTorch's for the same seed.
-
-    >>> import tinygrad_mlp as tg
-    >>> _ = tg.manual_seed(0)
-    >>> tg.rand(3)
-    tensor([0.4963, 0.7682, 0.0885])
-    """
-    array = source("rand", generator).uniform(as_shape("rand", size), as_dtype(dtype or FLOAT))
-    return finished(wrap(array), requires_grad, device)
-
-
-@says_what_it_takes
-def randn(
-    *size: Any,
-    generator: Generator | None = None,
-    dtype: DTypeLike | None = None,
-    requires_grad: bool = False,
-    device: Any = None,
-) -> Tensor:
-    """Normal random numbers, of mean 0 and variance 1, the same as PyTorch's for the same seed.
-
-    >>> import tinygrad_mlp as tg
-    >>> _ = tg.manual_seed(0)
-    >>> tg.randn(3)
-    tensor([ 1.5410, -0.2934, -2.1788])
-    """
-    array = source("randn", generator).normal(as_shape("randn", size), as_dtype(dtype or FLOAT))
-    return finished(wrap(array), requires_grad, device)
-
-
-@says_what_it_takes
-def rand_like(
-    input: Tensor, dtype: DTypeLike | None = None, requires_grad: bool = False, device: Any = None
-) -> Tensor:
-    """``rand`` of the shape and, unless told otherwise, the dtype of another Tensor."""
-    dtype = input.dtype if dtype is None else dtype
-    return rand(input.shape, dtype=dtype, requires_grad=requires_grad, device=device)
-
-
-@says_what_it_takes
-def randn_like(
-    input: Tensor, dtype: DTypeLike | None = None, requires_grad: bool = False, device: Any = None
-) -> Tensor:
-    """``randn`` of the shape and, unless told otherwise, the dtype of another Tensor."""
-    dtype = input.dtype if dtype is None else dtype
-    return randn(input.shape, dtype=dtype, requires_grad=requires_grad, device=device)
-
-
-@says_what_it_takes
-def normal(
-    mean: float,
-    std: float,
-    size: Any,
-    *,
-    generator: Generator | None = None,
-    dtype: DTypeLike | None = None,
-    requires_grad: bool = False,
-    device: Any = None,
-) -> Tensor:
-    """Normal random numbers of this mean and standard deviation, which are numbers.
-
-    >>> import tinygrad_mlp as tg
-    >>> _ = tg.manual_seed(0)
-    >>> tg.normal(10.0, 0.1, (2,))
-    tensor([10.1541,  9.9707])
-    """
-    if isinstance(mean, Tensor) or isinstance(std, Tensor):
-        raise TypeError("normal: mean and std are numbers; of Tensors, mean + std * randn(shape)")
-    shape = as_shape("normal", (size,))
-    array = source("normal", generator).normal_around(mean, std, shape, as_dtype(dtype or FLOAT))
-    return finished(wrap(array), requires_grad, device)
-
-
-@says_what_it_takes
-def randint(
-    low: int,
-    high: Any,
-    size: Any = None,
-    *,
-    generator: Generator | None = None,
-    dtype: DTypeLike | None = None,
-    requires_grad: bool = False,
-    device: Any = None,
-) -> Tensor:
-    """Whole random numbers from ``low``, or 0, up to but without ``high``: PyTorch's.
-
-    >>> import tinygrad_mlp as tg
-    >>> _ = tg.manual_seed(0)
-    >>> tg.randint(10, (4,)), tg.randint(5, 7, (2,))
-    (tensor([4, 9, 3, 0]), tensor([6, 6]))
-    """
-    if size is None:
-        low, high, size = 0, low, high
-    array = source("randint", generator).integers(low, high, as_shape("randint", (size,)))
-    return finished(Tensor(array, dtype), requires_grad, device)
-
-
-@says_what_it_takes
-def randperm(
-    n: int,
-    *,
-    generator: Generator | None = None,
-    dtype: DTypeLike | None = None,
-    requires_grad: bool = False,
-    device: Any = None,
-) -> Tensor:
-    """The numbers from 0 up to but without ``n`` in random order: PyTorch's for the same seed.
-
-    >>> import tinygrad_mlp as tg
-    >>> _ = tg.manual_seed(0)
-    >>> tg.randperm(4)
-    tensor([0, 1, 3, 2])
-    """
-    array = source("randperm", generator).permutation(n)
-    return finished(Tensor(array, dtype), requires_grad, device)
+def counted(op: str, dtype: DTypeLike) -> np.dtype[Any]:
+    """A dtype to count in."""
+    target = as_dtype(dtype)
+    if target.kind == "b":
+        raise TypeError(f"{op}: bools are not counted; make numbers and take them .bool()")
+    return target
 
 
 def finished(made: Tensor, requires_grad: bool, device: Any, name: str | None = None) -> Tensor:

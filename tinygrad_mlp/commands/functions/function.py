@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from inspect import Parameter, signature, unwrap
 from typing import TypeVar
 
-from ...torch.creation import rand, randn
 from ...torch.random import manual_seed
+from ...torch.random.creation import rand, randn
 from ...torch.tensor import Tensor
 from .loading import UsageError, load, running
 

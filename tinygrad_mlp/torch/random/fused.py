@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     Doubles = NDArray[np.float64]
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def multiply_add(x: Floats, y: Floats | np.floating, z: Floats | np.floating) -> Floats:
-    """x y + z in the dtype of x, float32 or float64."""
+    """x y + z in the dtype of x; for float16, as processors have none, with both rounded."""
+    if x.dtype == np.float16:
+        return x * y + z
     a, b, c = (np.asarray(v, np.float64) for v in (x, y, z))
     product = a * b
     if x.dtype == np.float32:  # of which float64 holds the product exactly
@@ -27,7 +30,9 @@ def multiply_add(x: Floats, y: Floats | np.floating, z: Floats | np.floating) ->
     error = a2 * b2 - (((product - a1 * b1) - a2 * b1) - a1 * b2)
     high, low = two_sum(c, error)
     total, rest = two_sum(product, high)
-    return total + to_odd(rest, low)
+    result = total + to_odd(rest, low)
+    # What it is made of may be infinite where it is nearly so, and a zero has no sign there.
+    return np.where(np.isfinite(result) & (result != 0), result, product + c)
 
 
 def halves(x: Doubles) -> tuple[Doubles, Doubles]:

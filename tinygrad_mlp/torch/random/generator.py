@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...core.tape import is_tracing
+from ..accepts import as_float
 from . import integers
 from .fused import multiply_add
 from .normal import fill_normal
@@ -137,9 +138,8 @@ class Generator:
         >>> Generator().manual_seed(0).uniform_between(-1, 1, (2,), "float32")
         array([-0.00748682,  0.5364436 ], dtype=float32)
         """
-        low, high = _number("uniform", low), _number("uniform", high)
         out = _new("uniform", shape, dtype)
-        first, last = out.dtype.type(low), out.dtype.type(high)
+        first, last = (out.dtype.type(as_float("uniform", x, out.dtype)) for x in (low, high))
         with self._drawing() as stream:
             fill(out.reshape(-1), stream)
             return multiply_add(out, last - first, first)
@@ -154,10 +154,10 @@ class Generator:
         >>> Generator().manual_seed(0).normal_around(1, 2, (2,), "float32")
         array([4.081992  , 0.41314217], dtype=float32)
         """
-        mean, std = _number("normal", mean), _number("normal", std)
+        out = _new("normal", shape, dtype)
+        mean, std = (as_float("normal", x, out.dtype) for x in (mean, std))
         if not std >= 0:
             raise ValueError(f"normal: std is 0 or more, not {std}")
-        out = _new("normal", shape, dtype)
         drawn = np.empty(shape) if out.size < 16 else out
         kind = drawn.dtype.type
         with self._drawing() as stream:
@@ -227,13 +227,6 @@ def manual_seed(seed: int) -> Generator:
     True
     """
     return default_generator.manual_seed(seed)
-
-
-def _number(name: str, x: float) -> float:
-    try:
-        return float(x)
-    except OverflowError:
-        raise ValueError(f"{name}: a number is too large for a float") from None
 
 
 def _new(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Floats:
