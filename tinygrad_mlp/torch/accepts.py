@@ -61,6 +61,26 @@ def as_number(caller: object, name: str, value: Any) -> int | float:
     return number
 
 
+def as_float(op: str, name: str, value: object, dtype: np.dtype[np.floating] = DOUBLE) -> float:
+    """A number as a float; ValueError for a finite one that the dtype has only as infinite."""
+    try:
+        number = float(as_number(op, name, value))
+    except OverflowError:
+        raise ValueError(f"{op}: {name} is too large for a float") from None
+    if float(np.finfo(dtype).max) < abs(number) < inf:
+        raise ValueError(f"{op}: {name} is {number:g}, which is too large for {dtype}")
+    return number
+
+
+def as_int(op: str, name: str, value: object, dtype: np.dtype[np.integer] = LONG) -> int:
+    """A number without its fraction; ValueError where an integer dtype does not have it."""
+    number = as_number(op, name, value)
+    fits = np.iinfo(dtype)
+    if not fits.min - 1 < number < fits.max + 1:
+        raise ValueError(f"{op}: {name} is {brief(number)}, which does not fit {dtype}")
+    return int(number)
+
+
 def wider(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
     if (a.kind == "f") != (b.kind == "f"):
         return a if a.kind == "f" else b
@@ -95,35 +115,6 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> ndarray:
         if not (array.min().item() >= fits.min and array.max().item() <= fits.max):
             raise ValueError(f"tensor: numbers up to {array.max()} do not fit {target}")
     return array.astype(target, copy=False)
-
-
-def as_number(op: str, x: object) -> int | float:
-    """A number, or the one entry of a Tensor or an array; TypeError for anything else."""
-    item = getattr(x, "item", None)
-    number = item() if callable(item) else x
-    if not isinstance(number, bool | int | float):
-        raise TypeError(f"{op}: a number is needed, not {type(x).__name__}")
-    return number
-
-
-def as_float(op: str, x: object, dtype: np.dtype[np.floating] = DOUBLE) -> float:
-    """A number that a float dtype has; ValueError for a finite one that is infinite there."""
-    try:
-        number = float(as_number(op, x))
-    except OverflowError:
-        raise ValueError(f"{op}: a number is too large for a float") from None
-    if float(np.finfo(dtype).max) < abs(number) < inf:
-        raise ValueError(f"{op}: {number:g} is too large for {dtype}")
-    return number
-
-
-def as_int(op: str, x: object, dtype: np.dtype[np.integer] = LONG) -> int:
-    """A number without its fraction; ValueError where an integer dtype does not have it."""
-    number = as_number(op, x)
-    fits = np.iinfo(dtype)
-    if not fits.min - 1 < number < fits.max + 1:
-        raise ValueError(f"{op}: {brief(number)} does not fit {dtype}")
-    return int(number)
 
 
 def as_axes(op: str, ndim: int, axis: Any, dim: Any = None) -> Axes:

@@ -169,11 +169,12 @@ def arange(
     """
     if end is None:
         start, end = 0, start
-    given = [as_number("arange", x) for x in (start, end, step)]
+    given = {"start": start, "end": end, "step": step}
     if dtype is None:
-        dtype = np.int64 if all(isinstance(x, int) for x in given) else FLOAT
+        whole = all(isinstance(as_number("arange", *x), int) for x in given.items())
+        dtype = LONG if whole else FLOAT
     target = counted("arange", dtype)
-    first, last, by = (as_float("arange", x) for x in given)
+    first, last, by = (as_float("arange", *x) for x in given.items())
     if not by * by > 0:
         raise ValueError(f"arange: the step is {by:g}")
     if not 0 <= (last - first if by > 0 else first - last) < inf:
@@ -185,7 +186,7 @@ def arange(
         i: NDArray[np.floating] = np.arange(n).astype(wide)
         numbers: np.ndarray = wide.type(first) + i * wide.type(by)
     else:
-        low, high, stride = (as_int("arange", x) for x in given)
+        low, high, stride = (as_int("arange", *x) for x in given.items())
         if target == LONG:
             if stride == 0:
                 raise ValueError(f"arange: the step {by:g} is 0 in int64")
@@ -219,11 +220,9 @@ def linspace(
         raise TypeError(f"linspace: steps is an int, not {type(steps).__name__}") from None
     if steps < 0:
         raise ValueError(f"linspace: the number of steps is 0 or more, not {steps}")
-    whole = target.kind in "iu"
-    first, last = (
-        as_int("linspace", x, target) if whole else as_float("linspace", x, target)
-        for x in (start, end)
-    )
+    fitted = as_float if target.kind == "f" else as_int
+    first = fitted("linspace", "start", start, target)
+    last = fitted("linspace", "end", end, target)
     if steps < 2:
         return finished(Tensor(np.full(steps, first), target), requires_grad, device)
     # As PyTorch's kernel: from both ends to the middle, each product fused with its sum.

@@ -139,7 +139,9 @@ class Generator:
         array([-0.00748682,  0.5364436 ], dtype=float32)
         """
         out = _new("uniform", shape, dtype)
-        first, last = (out.dtype.type(as_float("uniform", x, out.dtype)) for x in (low, high))
+        low = as_float("uniform", "low", low, out.dtype)
+        high = as_float("uniform", "high", high, out.dtype)
+        first, last = out.dtype.type(low), out.dtype.type(high)
         with self._drawing() as stream:
             fill(out.reshape(-1), stream)
             return multiply_add(out, last - first, first)
@@ -155,7 +157,8 @@ class Generator:
         array([4.081992  , 0.41314217], dtype=float32)
         """
         out = _new("normal", shape, dtype)
-        mean, std = (as_float("normal", x, out.dtype) for x in (mean, std))
+        mean = as_float("normal", "mean", mean, out.dtype)
+        std = as_float("normal", "std", std, out.dtype)
         if not std >= 0:
             raise ValueError(f"normal: std is 0 or more, not {std}")
         drawn = np.empty(shape) if out.size < 16 else out
