@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from .compare import Comparison, compare
     from .readers.compile import compile
     from .readers.derive.deriving import derive, formula
-    from .readers.explain import explain
+    from .readers.explain.explaining import explain
     from .torch.saving import load, save
 
 __version__ = "0.1.0"
@@ -95,7 +95,7 @@ _LATER = {
     "compare": "compare",
     "compile": "readers.compile",
     "derive": "readers.derive.deriving",
-    "explain": "readers.explain",
+    "explain": "readers.explain.explaining",
     "formula": "readers.derive.deriving",
     "inference_mode": "autograd",
     "load": "torch.saving",

@@ -195,6 +195,21 @@ def test_help_fits_the_terminal_and_lists_the_commands() -> None:
         assert f"\n  {command} " in run("--help").stdout
 
 
+def test_help_waits_for_no_other_command() -> None:
+    code = (
+        "import sys; from tinygrad_mlp.commands import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: print(*sys.modules, file=sys.stderr)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+    ).stderr.split()
+    own = [name for name in loaded if name.startswith("tinygrad_mlp.")]
+    rooms = ("compare", "training", "tutorial", "testing", "readers.fuzz", "readers.compile")
+    rooms += ("readers.derive", "readers.explain.record", "commands.functions", "optim")
+    assert [name for name in own if name.split(".", 1)[1].startswith(rooms)] == []
+
+
 def test_version() -> None:
     assert run("--version").stdout == f"tinygrad-mlp {tinygrad_mlp.__version__}\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..readers.explain.explanation import Explanation
+    from ..readers.explain.explaining import Explanation
 
 
 def draw(explanation: Explanation, axis: Any) -> None:

@@ -23,7 +23,7 @@ from support import ROOT, value, weights
 import tinygrad_mlp as tg
 from tinygrad_mlp.commands import cli
 from tinygrad_mlp.experiment import two_layer
-from tinygrad_mlp.readers.explain.explanation import Explanation
+from tinygrad_mlp.readers.explain.explaining import Explanation
 from tinygrad_mlp.readers.explain.mathml import markup, mathml
 from tinygrad_mlp.readers.explain.summary import cells, summary
 from tinygrad_mlp.readers.explain.views import plot, terminal

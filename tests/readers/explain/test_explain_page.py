@@ -14,7 +14,7 @@ from reference import CANCELS, PRINTED, REFERENCE, as_printed, matches
 
 import tinygrad_mlp as tg
 from tinygrad_mlp.experiment import two_layer
-from tinygrad_mlp.readers.explain.explanation import Explanation
+from tinygrad_mlp.readers.explain.explaining import Explanation
 from tinygrad_mlp.readers.explain.naming import called, names_of
 from tinygrad_mlp.readers.explain.summary import summary
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from reprlib import repr as brief
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...torch.tensor import Tensor
-
-if TYPE_CHECKING:
-    from .formula import Formula
+from .formula import Formula, called, formula_of, gradients
 
 
 def derive(
@@ -51,8 +49,6 @@ def derive(
     >>> tg.derive(lambda w, y: ((w - y) ** 2).sum(), w=[1.0, 2.0], y=[3.0, 4.0])
     (∂f/∂w = 2 (w − y), ∂f/∂y = −2 (w − y))
     """
-    from .formula import called, gradients
-
     if not isinstance(output, Tensor):
         output, tensors = called(output, inputs)
         if wrt is None:
@@ -87,8 +83,6 @@ def formula(output: Tensor | Callable[..., Tensor], **inputs: Any) -> Formula:
     >>> tg.formula(lambda X, W, Y: ((Y - X @ W) ** 2).sum(), X=X, W=W, Y=Y)
     f = ‖Y − X W‖²_F
     """
-    from .formula import called, formula_of
-
     if not isinstance(output, Tensor):
         output, _ = called(output, inputs)
     elif inputs:

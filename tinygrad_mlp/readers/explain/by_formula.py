@@ -9,11 +9,11 @@ from numpy import ndarray
 
 from ...torch.tensor import Tensor
 from ..derive.deriving import derive
-from .explanation import Explanation
+from .explanation import ExplainedTape
 
 
 def by_formula(
-    function: Callable[..., Tensor], inputs: Mapping[str, Tensor], explanation: Explanation
+    function: Callable[..., Tensor], inputs: Mapping[str, Tensor], explanation: ExplainedTape
 ) -> dict[str, tuple[ndarray, ndarray]]:
     """For each input that a gradient arrives at, it and what the formula of ``derive`` gives.
 

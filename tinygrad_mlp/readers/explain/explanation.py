@@ -80,11 +80,8 @@ class Leaf:
         return total
 
 
-class Explanation:
-    """A tape, explained.
-
-    ``str`` is the table that the terminal shows. In Jupyter it is a table with typeset formulas.
-    """
+class ExplainedTape:
+    """A tape with names and formulas for what is on it."""
 
     def __init__(
         self,
@@ -170,81 +167,3 @@ class Explanation:
                 derivative = self._rules.derivative(node)
                 found.append(Leaf(self._places[node], derivative, before, gradient))
         return tuple(found)
-
-    def __str__(self) -> str:
-        from .views.terminal import lines
-
-        return "\n".join(lines(self))
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from .views.notebook import tape_html
-
-        return {"text/plain": str(self), "text/html": tape_html(self)}
-
-    def to_mermaid(self) -> str:
-        """The graph as a Mermaid flowchart.
-
-        >>> import tinygrad_mlp as tg
-        >>> x = tg.tensor(2.0, requires_grad=True)
-        >>> print(tg.explain(x * x).to_mermaid())
-        flowchart TD
-            n0(["x"])
-            n1["f = mul"]
-            n0 --> n1
-            n0 --> n1
-        """
-        from .views.graph import mermaid
-
-        return mermaid(self)
-
-    def to_dot(self) -> str:
-        """The graph in the language of Graphviz.
-
-        >>> import tinygrad_mlp as tg
-        >>> x = tg.tensor(2.0, requires_grad=True)
-        >>> print(tg.explain(x.exp()).to_dot())
-        digraph tape {
-            node [shape=box]
-            n0 [label="x", shape=ellipse]
-            n1 [label="f = exp"]
-            n0 -> n1
-        }
-        """
-        from .views.graph import dot
-
-        return dot(self)
-
-    def to_html(self) -> str:
-        """The page that walks the tape: one HTML file, which needs nothing else."""
-        from .views.page import page
-
-        return page(self)
-
-    def save_html(self, path: Any) -> None:
-        """Write the page to a file; OSError where that cannot be done.
-
-        >>> import tinygrad_mlp as tg
-        >>> x = tg.tensor(2.0, requires_grad=True)
-        >>> tg.explain(x * x).save_html("tape.html")  # doctest: +SKIP
-        """
-        from pathlib import Path
-
-        Path(path).write_text(self.to_html(), encoding="utf-8", errors="replace")
-
-    def to_dict(self, entries: int | None = 5) -> dict[str, Any]:
-        """The same as numbers, lists and dicts, as JSON has them but for nan and infinities.
-
-        Of each array, so many entries row by row; None is all.
-
-        >>> import tinygrad_mlp as tg
-        >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
-        >>> found = tg.explain((x * x).sum()).to_dict()
-        >>> found["leaves"][0]["gradient"]["entries"]
-        [2.0, 4.0]
-        """
-        from .views.data import as_dict
-
-        return as_dict(self, entries)

@@ -16,7 +16,7 @@ def bar(examples: int, minutes: float | None) -> Iterator[Callable[[Report], Non
         yield None
         return
     try:
-        from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
+        from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - an extra
     except ImportError:
         print("for a progress bar: pip install 'tinygrad-mlp[fuzz]'", file=sys.stderr)
         yield None

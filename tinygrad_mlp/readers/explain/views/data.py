@@ -6,11 +6,11 @@ from typing import Any
 
 from numpy import ndarray
 
-from ..explanation import Backward, Entry, Explanation, Leaf
+from ..explanation import Backward, Entry, ExplainedTape, Leaf
 from ..summary import summary
 
 
-def as_dict(explanation: Explanation, entries: int | None) -> dict[str, Any]:
+def as_dict(explanation: ExplainedTape, entries: int | None) -> dict[str, Any]:
     """The tape, the walk back, and what it would leave in ``.grad``."""
 
     def array(x: ndarray | None) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..explanation import Explanation, Input
+from ..explanation import ExplainedTape, Input
 from ..summary import sizes
 
 MERMAID = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "`": "#96;"}
@@ -32,7 +32,7 @@ class Graph(NamedTuple):
     edges: list[tuple[int, int]]
 
 
-def graph_of(explanation: Explanation) -> Graph:
+def graph_of(explanation: ExplainedTape) -> Graph:
     """The graph; constants that are a single number are left to the formulas."""
     vertices, edges, constants = list[Vertex](), list[tuple[int, int]](), dict[str, int]()
     for entry in explanation.entries:
@@ -56,7 +56,7 @@ def is_drawn(constant: Input) -> bool:
     return constant.value is not None and constant.value.ndim > 0
 
 
-def mermaid(explanation: Explanation) -> str:
+def mermaid(explanation: ExplainedTape) -> str:
     """The graph as a Mermaid flowchart, in which rounded nodes are leaves and constants."""
     graph = graph_of(explanation)
     escape = str.maketrans(MERMAID)
@@ -69,7 +69,7 @@ def mermaid(explanation: Explanation) -> str:
     return "\n".join(lines)
 
 
-def dot(explanation: Explanation) -> str:
+def dot(explanation: ExplainedTape) -> str:
     """The graph for Graphviz; constants are dashed."""
     graph = graph_of(explanation)
     escape = str.maketrans(DOT)

@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from ....torch.tensor import Tensor
 from ...derive.names import text_of
-from ..explanation import Backward, Entry, Explanation, Leaf
+from ..explanation import Backward, Entry, ExplainedTape, Leaf
 from ..mathml import markup, math
 from ..rules import Written
 from ..summary import cells, number, summary
@@ -64,7 +64,7 @@ def tinted(x: float, largest: float, side: str) -> str:
     return f"<td title='{number(x)}' style='{side};background:rgba({shade})'></td>"
 
 
-def tape_html(explanation: Explanation) -> str:
+def tape_html(explanation: ExplainedTape) -> str:
     """A tape: what went forward, what flows back, and what backward leaves in ``.grad``."""
     parts = [f"<p><strong>{escape(explanation.title)}</strong></p>"] if explanation.title else []
     parts += [
@@ -102,7 +102,7 @@ def forward(entry: Entry) -> tuple[str, ...]:
     return (str(entry.place), escape(entry.op or "leaf"), shown, *figures(entry.value))
 
 
-def back(explanation: Explanation, step: Backward) -> Iterator[tuple[str, ...]]:
+def back(explanation: ExplainedTape, step: Backward) -> Iterator[tuple[str, ...]]:
     op = escape(explanation.entries[step.entry].op or "")
     arriving = f"{typeset(step.derivative)} arrives"
     yield (str(step.entry), op, arriving, *figures(step.arrives))
@@ -111,7 +111,7 @@ def back(explanation: Explanation, step: Backward) -> Iterator[tuple[str, ...]]:
         yield ("", "", rule, *figures(x.cotangent))
 
 
-def left(explanation: Explanation, leaf: Leaf) -> tuple[str, ...]:
+def left(explanation: ExplainedTape, leaf: Leaf) -> tuple[str, ...]:
     name = typeset(explanation.entries[leaf.entry].name)
     if leaf.after is None:
         return str(leaf.entry), name, "", "nothing: no cotangent arrives", ""

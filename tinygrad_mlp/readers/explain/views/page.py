@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..explanation import Backward, Entry, Explanation, Input, Leaving
+from ..explanation import Backward, Entry, ExplainedTape, Input, Leaving
 from ..mathml import math
 from ..rules import Written
 from ..summary import cells, sizes, summary
@@ -29,7 +29,7 @@ BUDGET = 200_000  # cells in a page, some megabytes
 MOST, LEAST = 4096, 16  # cells of one array
 
 
-def page(explanation: Explanation) -> str:
+def page(explanation: ExplainedTape) -> str:
     """The page."""
     script, style = asset("page.js"), asset("page.css")
     heading, _, about = explanation.title.partition("\n")
@@ -64,7 +64,7 @@ def as_json(data: Any) -> str:
 class Data:
     """What the script gets. Arrays that are equal are one, named by its number in a list."""
 
-    def __init__(self, explanation: Explanation) -> None:
+    def __init__(self, explanation: ExplainedTape) -> None:
         self.explanation = explanation
         self.arrays: list[ndarray] = []
         self.numbers: dict[Any, int] = {}

@@ -28,7 +28,7 @@ def save(
     for a format that there is not, or for nothing to draw.
     """
     try:
-        from matplotlib.figure import Figure
+        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
     except ImportError:
         raise ImportError(MISSING) from None
 

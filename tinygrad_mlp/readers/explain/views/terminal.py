@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from unicodedata import combining, east_asian_width
 
 from numpy import ndarray
 
-from ..explanation import Backward, Entry, Explanation, Leaf
+from ..explanation import Backward, Entry, ExplainedTape, Leaf
 from ..summary import number, sizes, summary
 
 WIDTH = 80
@@ -62,7 +63,7 @@ def fit(text: str, columns: int) -> str:
     return text + " " * (columns - width(text))
 
 
-def lines(explanation: Explanation, style: Style = PLAIN) -> Iterator[str]:
+def lines(explanation: ExplainedTape, style: Style = PLAIN) -> Iterator[str]:
     """The whole tape: forward, back, and what is left in ``.grad``."""
     yield style.heading("Forward")
     yield style.aside(HEAD)
@@ -109,7 +110,7 @@ def forward(entry: Entry, style: Style = PLAIN) -> str:
     )
 
 
-def back(explanation: Explanation, step: Backward, style: Style = PLAIN) -> Iterator[str]:
+def back(explanation: ExplainedTape, step: Backward, style: Style = PLAIN) -> Iterator[str]:
     """What arrives at a node, and for each input the VJP and what leaves."""
     entry = explanation.entries[step.entry]
     assert entry.computes is not None
@@ -157,7 +158,7 @@ def wrapped(text: str, columns: int) -> list[str]:
     return found
 
 
-def left(explanation: Explanation, leaf: Leaf, style: Style = PLAIN) -> str:
+def left(explanation: ExplainedTape, leaf: Leaf, style: Style = PLAIN) -> str:
     name = fit(explanation.entries[leaf.entry].name.text, 10)
     if leaf.after is None:
         return f"{name} nothing: no cotangent arrives"
@@ -173,7 +174,7 @@ BACK = {"b", "p", "k", "h", "\x1b[D", "\x1b[A", "\x1bOD", "\x1bOA", "\x7f"}
 END = {"q", "Q", "\x1b", "\x04", ""}
 
 
-def steps(explanation: Explanation, style: Style) -> list[list[str]]:
+def steps(explanation: ExplainedTape, style: Style) -> list[list[str]]:
     """What to show for each key."""
     first = [style.heading("Forward"), style.aside(HEAD)]
     pages = [[*first, forward(entry, style)] for entry in explanation.entries[:1]]
@@ -186,7 +187,7 @@ def steps(explanation: Explanation, style: Style) -> list[list[str]]:
     return pages
 
 
-def walk(explanation: Explanation, keys: Iterator[str], out: TextIO, style: Style) -> None:
+def walk(explanation: ExplainedTape, keys: Iterator[str], out: TextIO, style: Style) -> None:
     """Show a step for each key, until the end, a q, or the end of the keys."""
     try:
         show_steps(steps(explanation, style), keys, out, style)
@@ -223,8 +224,8 @@ def keyboard(stream: TextIO) -> Iterator[Iterator[str]]:
     if sys.platform == "win32":
         yield pressed_on_windows()
     else:
-        import termios
-        import tty
+        import termios  # noqa: PLC0415 - which Windows has not
+        import tty  # noqa: PLC0415
 
         descriptor = stream.fileno()
         before: Any = termios.tcgetattr(descriptor)
@@ -236,8 +237,6 @@ def keyboard(stream: TextIO) -> Iterator[Iterator[str]]:
 
 
 def pressed(descriptor: int) -> Iterator[str]:
-    import select
-
     while key := os.read(descriptor, 1):
         # The rest of an arrow's sequence is there at once; after a bare escape there is nothing.
         while key.startswith(b"\x1b") and select.select([descriptor], [], [], 0.05)[0]:
@@ -248,7 +247,7 @@ def pressed(descriptor: int) -> Iterator[str]:
 
 
 def pressed_on_windows() -> Iterator[str]:
-    import msvcrt
+    import msvcrt  # noqa: PLC0415 - which only Windows has
 
     getch: Any = msvcrt.getwch  # type: ignore[attr-defined,unused-ignore]
     arrows = {"M": "\x1b[C", "P": "\x1b[B", "K": "\x1b[D", "H": "\x1b[A"}
