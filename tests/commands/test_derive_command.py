@@ -20,10 +20,11 @@ from tinygrad_mlp.readers.derive.source import Source
 
 NAMES = ("X", "Y", "W1", "W2", "b1", "b2")
 INNER = "(Y − Y_p) W2ᵀ ⊙ h_s ⊙ (1 − h_s)"
+SPREAD = {"row": "𝟏 b1", "vector": "𝟏 b1ᵀ"}  # b1 as a matrix
 BIASES = {
     "full": ("−2 (", ")", "−2 (Y − Y_p)"),
-    "row": ("−2 · 1ᵀ (", ")", "−2 · 1ᵀ (Y − Y_p)"),
-    "vector": ("−2 · 1ᵀ (", ")", "−2 · 1ᵀ (Y − Y_p)"),
+    "row": ("−2 𝟏ᵀ (", ")", "−2 𝟏ᵀ (Y − Y_p)"),
+    "vector": ("−2 (", ")ᵀ 𝟏", "−2 (Y − Y_p)ᵀ 𝟏"),
     "scalar": ("−2 Σ (", ")", "−2 Σ (Y − Y_p)"),
 }
 LOSSES = """
@@ -98,7 +99,7 @@ def test_all_six_formulas(derive: Any, bias: str) -> None:
     expected = [
         "f = ‖Y − Y_p‖²_F",
         "    Y_p = h_s W2 + b2",
-        "    h_s = σ(X W1 + b1)",
+        f"    h_s = σ(X W1 + {SPREAD.get(bias, 'b1')})",
         f"  N = 100, D = 1, H = 20, O = 1, bias {bias}, float64, seed 0",
         f"∂f/∂X = −2 ({INNER}) W1ᵀ",
         "∂f/∂Y = 2 (Y − Y_p)",
@@ -139,8 +140,8 @@ def test_expanded(derive: Any) -> None:
 def test_steps(derive: Any) -> None:
     printed = derive("--steps", "--wrt", "W2")
     assert [" ".join(line.split()) for line in printed.lines if "⟹" in line] == [
-        "sum f = Σ v1 ∂f/∂f = 1 ⟹ ∂f/∂v1 = 1",
-        "pow v1 = v2² ∂f/∂v1 = 1 ⟹ ∂f/∂v2 = 2 (∂f/∂v1 ⊙ v2) = 2 (Y − Y_p)",
+        "sum f = Σ v1 ∂f/∂f = 1 ⟹ ∂f/∂v1 = 𝟏",
+        "pow v1 = v2² ∂f/∂v1 = 𝟏 ⟹ ∂f/∂v2 = 2 (∂f/∂v1 ⊙ v2) = 2 (Y − Y_p)",
         "sub v2 = Y − Y_p ∂f/∂v2 = 2 (Y − Y_p) ⟹ ∂f/∂Y_p = −∂f/∂v2 = −2 (Y − Y_p)",
         "add Y_p = v3 + b2 ∂f/∂Y_p = −2 (Y − Y_p) ⟹ ∂f/∂v3 = ∂f/∂Y_p = −2 (Y − Y_p)",
         "matmul v3 = h_s W2 ∂f/∂v3 = −2 (Y − Y_p) ⟹ ∂f/∂W2 = h_sᵀ ∂f/∂v3 = −2 h_sᵀ (Y − Y_p)",
@@ -188,10 +189,10 @@ def test_json(derive: Any) -> None:
     assert found["loss"]["text"] == "‖Y − Y_p‖²_F"
     assert list(found["gradients"]) == list(NAMES)
     by_b1 = found["gradients"]["b1"]
-    assert (by_b1["text"], by_b1["shape"]) == (f"−2 · 1ᵀ ({INNER})", [20])
+    assert (by_b1["text"], by_b1["shape"]) == (f"−2 ({INNER})ᵀ 𝟏", [20])
     assert by_b1["arguments"] == ["Y", "W2", "h_s", "Y_p"]
-    assert by_b1["definitions"] == {"Y_p": "h_s W2 + b2", "h_s": "σ(X W1 + b1)"}
-    assert by_b1["latex"].startswith(r"-2 \, \mathbf{1}^{\top}")
+    assert by_b1["definitions"] == {"Y_p": "h_s W2 + b2", "h_s": "σ(X W1 + 𝟏 b1ᵀ)"}
+    assert by_b1["latex"].endswith(r"^{\top} \, \mathbf{1}")
     assert by_b1["numpy"].startswith("import numpy as np\n")
     assert by_b1["steps"][0]["op"] == "sum"
     assert set(by_b1["steps"][0]) == {"op", "computes", "came_in", "rule", "went_out"}

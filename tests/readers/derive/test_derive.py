@@ -38,8 +38,8 @@ EXPERIMENT = {
 }
 BIASES = {
     "full": (f"−2 ({INNER})", "−2 (Y − Y_p)"),
-    "row": (f"−2 · 1ᵀ ({INNER})", "−2 · 1ᵀ (Y − Y_p)"),
-    "vector": (f"−2 · 1ᵀ ({INNER})", "−2 · 1ᵀ (Y − Y_p)"),
+    "row": (f"−2 𝟏ᵀ ({INNER})", "−2 𝟏ᵀ (Y − Y_p)"),
+    "vector": (f"−2 ({INNER})ᵀ 𝟏", "−2 (Y − Y_p)ᵀ 𝟏"),
     "scalar": (f"−2 Σ ({INNER})", "−2 Σ (Y − Y_p)"),
 }
 
@@ -113,7 +113,7 @@ def test_steps_of_the_experiment() -> None:
     steps = tg.derive(f, leaves[2]).steps
     inner = f"−2 ({INNER})"
     assert [(s.op, s.computes, s.rule) for s in steps] == [
-        ("sum", "f = Σ v1", "∂f/∂v1 = 1 1ᵀ"),
+        ("sum", "f = Σ v1", "∂f/∂v1 = 𝟏 𝟏ᵀ"),
         ("pow", "v1 = v2²", "∂f/∂v2 = 2 (∂f/∂v1 ⊙ v2)"),
         ("sub", "v2 = Y − Y_p", "∂f/∂Y_p = −∂f/∂v2"),
         ("add", "Y_p = v3 + b2", "∂f/∂v3 = ∂f/∂Y_p"),
@@ -221,7 +221,7 @@ TEXTBOOK: dict[str, Case] = {
         lambda u, v, A: ((A - u[:, None] * v) ** 2).sum(),
         {"u": matrix(4), "v": matrix(3), "A": matrix(4, 3)},
         "‖A − u vᵀ‖²_F",
-        {"A": "2 (A − u vᵀ)", "u": "−2 ((A − u vᵀ) ⊙ v) 1"},
+        {"A": "2 (A − u vᵀ)", "u": "−2 (A − u vᵀ) v"},
     ),
     "mean squared error": (
         lambda A, x, y: ((A @ x - y) ** 2).mean(),
@@ -256,38 +256,38 @@ TEXTBOOK: dict[str, Case] = {
     "softmax with cross-entropy": (
         log_sum_exp,
         LABELS,
-        "Σ log(exp(X W) 1) − Σ (Y ⊙ X W)",
+        "Σ log(exp(X W) 𝟏) − Σ (Y ⊙ X W)",
         {"W": "Xᵀ (softmax(X W) − Y)", "X": "(softmax(X W) − Y) Wᵀ"},
     ),
-    # Where Y is not known to have rows that sum to 1, their sums Y 1 stay.
+    # Where Y is not known to have rows that sum to 1, their sums Y 𝟏 stay.
     "cross-entropy of softmax": (
         by_softmax,
         LABELS,
         "−Σ (Y ⊙ log(softmax(X W)))",
-        {"W": "Xᵀ (Y 1 ⊙ softmax(X W) − Y)", "Y": "−log(softmax(X W))"},
+        {"W": "Xᵀ (Y 𝟏 𝟏ᵀ ⊙ softmax(X W) − Y)", "Y": "−log(softmax(X W))"},
     ),
     "cross-entropy by its function": (
         of_pytorch,
         LABELS,
-        "−Σ ((X W − max(X W; 1) − log(exp(X W − max(X W; 1)) 1)) ⊙ Y)",
-        {"W": "Xᵀ (Y 1 ⊙ softmax(X W) − Y)"},
+        "−Σ ((X W − max(X W; 1) 𝟏ᵀ − log(exp(X W − max(X W; 1) 𝟏ᵀ) 𝟏) 𝟏ᵀ) ⊙ Y)",
+        {"W": "Xᵀ (Y 𝟏 𝟏ᵀ ⊙ softmax(X W) − Y)"},
     ),
     "tanh layer": (
         lambda X, W, b, Y: (((X @ W + b).tanh() - Y) ** 2).sum(),
         LAYER,
-        "‖tanh(X W + b) − Y‖²_F",
+        "‖tanh(X W + 𝟏 bᵀ) − Y‖²_F",
         {
-            "W": "2 Xᵀ ((tanh(X W + b) − Y) ⊙ (1 − tanh(X W + b)²))",
-            "b": "2 · 1ᵀ ((tanh(X W + b) − Y) ⊙ (1 − tanh(X W + b)²))",
+            "W": "2 Xᵀ ((tanh(X W + 𝟏 bᵀ) − Y) ⊙ (1 − tanh(X W + 𝟏 bᵀ)²))",
+            "b": "2 ((tanh(X W + 𝟏 bᵀ) − Y) ⊙ (1 − tanh(X W + 𝟏 bᵀ)²))ᵀ 𝟏",
         },
     ),
     "relu layer": (
         lambda X, W, b, Y: (((X @ W + b).relu() - Y) ** 2).sum(),
         LAYER,
-        "‖max(X W + b, 0) − Y‖²_F",
+        "‖max(X W + 𝟏 bᵀ, 0) − Y‖²_F",
         {
-            "W": "2 Xᵀ ((max(X W + b, 0) − Y) ⊙ 1[X W + b > 0])",
-            "X": "2 ((max(X W + b, 0) − Y) ⊙ 1[X W + b > 0]) Wᵀ",
+            "W": "2 Xᵀ ((max(X W + 𝟏 bᵀ, 0) − Y) ⊙ 1[X W + 𝟏 bᵀ > 0])",
+            "X": "2 ((max(X W + 𝟏 bᵀ, 0) − Y) ⊙ 1[X W + 𝟏 bᵀ > 0]) Wᵀ",
         },
     ),
     "relu alone": (lambda X: X.relu().sum(), {"X": matrix(2, 3)}, "Σ max(X, 0)", {"X": "1[X > 0]"}),
@@ -342,7 +342,7 @@ def test_textbook(case: Case) -> None:
 def test_class_targets() -> None:
     targets = tg.tensor([0, 1, 1, 0])
     gradient = tg.derive(lambda X, W: cross_entropy(X @ W, targets), "W", **LAYER_INPUTS)
-    assert str(gradient) == "¼ Xᵀ (1[c1] 1 ⊙ softmax(X W) − 1[c1])"
+    assert str(gradient) == "¼ Xᵀ (1[c1] 𝟏 𝟏ᵀ ⊙ softmax(X W) − 1[c1])"
     np.testing.assert_array_equal(
         gradient._reader.constants[next(iter(gradient._reader.constants))],
         [[True, False], [False, True], [False, True], [True, False]],
@@ -355,10 +355,10 @@ LAYER_INPUTS = {"X": matrix(4, 3), "W": matrix(3, 2)}
 @pytest.mark.parametrize(
     ("function", "formula"),
     [
-        (lambda X: (X - X.mean(0)).pow(2).sum(), "‖X − ¼ · 1ᵀ X‖²_F"),
-        (lambda X: (X @ X.sum(0)).sum(), "Σ (X Xᵀ 1)"),
-        (lambda X: X.sum(0).exp() @ tg.ones(3, dtype="float64"), "Σ exp(1ᵀ X)"),
-        (lambda X: (X / X.sum(1, keepdim=True)).sum(), "Σ (X / (X 1))"),
+        (lambda X: (X - X.mean(0)).pow(2).sum(), "‖X − ¼ 𝟏 𝟏ᵀ X‖²_F"),
+        (lambda X: (X @ X.sum(0)).sum(), "Σ (X Xᵀ 𝟏)"),
+        (lambda X: X.sum(0).exp() @ tg.ones(3, dtype="float64"), "Σ exp(Xᵀ 𝟏)"),
+        (lambda X: (X / X.sum(1, keepdim=True)).sum(), "Σ (X / (X 𝟏 𝟏ᵀ))"),
         (lambda X: X[1:, ::2].sum(), "Σ X[1:, ::2]"),
         (lambda X: X.reshape(6, 2).exp().sum(), "Σ exp(reshape(X; 6×2))"),
         (lambda X: tg.where(X > 0, X, X.exp()).sum(), "Σ (X if X > 0 else exp(X))"),
@@ -370,7 +370,7 @@ LAYER_INPUTS = {"X": matrix(4, 3), "W": matrix(3, 2)}
         (lambda X: X.clamp(min=0).sum() + X.clamp(max=2).sum(), "Σ max(X, 0) + Σ min(X, 2)"),
         (
             lambda X: (X[:, :1] / X[:1] + X.sum(1, keepdim=True)).sum(),
-            "Σ (X[:, :1] 1ᵀ / X[:1] + X 1)",
+            "Σ (X[:, :1] 𝟏ᵀ / (𝟏 X[:1]) + X 𝟏 𝟏ᵀ)",
         ),
         (lambda X: (X**2 / 3 + X**-0.5).sum(), "Σ (⅓ X² + X^−½)"),
         (lambda X: (X - 1e-5).log().sum(), "Σ log(X − 1e−05)"),
@@ -408,7 +408,7 @@ def of_tape(program: Program, order: int, jitter: Jitter | None) -> Answer:
 
 
 # 1 ⊙ x, x ⊙ 1, a transpose of a transpose, double signs, and parentheses around parentheses.
-UGLY = re.compile(r"(^|[( ]\()1 ⊙|⊙ 1($|\)| ⊙)|ᵀᵀ|[−+] ?−|/ 1$|\(\([^()]*\)\)$")
+UGLY = re.compile(r"(^|[( ]\()𝟏 ⊙|⊙ 𝟏($|\)| ⊙)|ᵀᵀ|[−+] ?−|/ 1$|\(\([^()]*\)\)$")
 
 
 def check(program: Program, order: int) -> None:
@@ -603,7 +603,7 @@ def test_an_op_carries_its_own_notation() -> None:
     # It has no NumPy form, so the function takes its forward.
     assert f.numpy.splitlines()[-1] == "    return mix(a + b, np.exp(b), 3.0).sum()"
     np.testing.assert_allclose(f(a=a, b=b), (3 + 3 * np.exp(b)).sum())
-    assert str(tg.derive(lambda a, b: mix(a, b, 3.0).sum(), "b", a=a, b=b)) == "3 · 1"
+    assert str(tg.derive(lambda a, b: mix(a, b, 3.0).sum(), "b", a=a, b=b)) == "3 𝟏"
 
 
 def test_an_op_has_a_notation_by_default_or_in_all_forms() -> None:
@@ -841,7 +841,7 @@ def test_a_gradient_that_is_a_number() -> None:
 
 def test_indices_and_masks_of_data() -> None:
     gradient = tg.derive(lambda x, i: x[i].sum(), x=[1.0, 2.0, 3.0], i=[0, 0, 2])
-    assert str(gradient) == "scatter(1; [0, 0, 2])"
+    assert str(gradient) == "scatter(𝟏; [0, 0, 2])"
     np.testing.assert_array_equal(gradient(), [2.0, 0.0, 1.0])
     # A mask that happens to look like the identity is none.
     mask = tg.tensor(np.eye(2, dtype=bool))
@@ -884,7 +884,7 @@ def test_a_second_derivative_has_a_formula() -> None:
     assert str(tg.derive(slope, x)) == "6 x"
     f, leaves = experiment(named=False)
     slope = tg.derive(f, leaves[5]).tensor
-    assert repr(tg.derive(slope.sum().named("g"), leaves[3])) == "∂g/∂W2 = 2 σ(X W1 + b1)ᵀ 1 1ᵀ"
+    assert repr(tg.derive(slope.sum().named("g"), leaves[3])) == "∂g/∂W2 = 2 σ(X W1 + b1)ᵀ 𝟏 𝟏ᵀ"
 
 
 def test_values_that_are_missing() -> None:

@@ -6,7 +6,8 @@ rule walks a whole term. The rules are
 1. Numbers and scalars come to the front: out of ⊙, /, sums, matrix products, transposes, reshapes,
    broadcasts and indexing. Out of a sum also comes what is constant along its axes.
 2. x ⊙ 1 = x + 0 = x and x ⊙ 0 = 0. Nothing is broadcast that an operand broadcasts anyway, and a
-   sum of a broadcast value is a multiple of it; of a scattered one, the sum of it.
+   sum of a broadcast value is a multiple of it; of a scattered one, the sum of it. Weighted sums
+   are products: (A ⊙ 𝟏 vᵀ) 𝟏 = A v.
 3. Equal things combine: x + x = 2 x, x ⊙ x = x², A x + B x = (A + B) x, 2 x + 2 y = 2 (x + y).
 4. A transpose of a transpose and a reshape of a reshape are one. A vector is a column, and the
    transpose of a row is a column: (xᵀ A)ᵀ = Aᵀ x; and (Aᵀ B)ᵀ = Bᵀ A. Also A I = A.

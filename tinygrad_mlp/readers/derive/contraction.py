@@ -42,6 +42,8 @@ class Contraction(Operations):
             inner = x.args[0]
             times = prod(sizes[a] for a in axes if aligned(inner)[a] == 1)
             return self.product(shape, [self.factor(float(times)), reduced(inner)])
+        if x.head in ("permute", "reshape") and prod(shape) == 1:
+            return self.reshape(self.sum(x.args[0], None, ()), shape)
         if x.head is ops.scatter and shape == ():
             return self.sum(x.args[0], None, ())
         _, above, below = parts(x)
@@ -51,11 +53,29 @@ class Contraction(Operations):
             rest = [[y for y in side if y not in constant] for side in (above, below)]
             total = self.sum(self.product(sizes, *rest), axes, shape)
             return self.product(shape, [total, *out[0]], out[1])
+        weighted = self.weighted(x, axes, shape) if len(sizes) == 2 and len(axes) == 1 else None
+        if weighted is not None:
+            return weighted
         if shape == ():
             axes = tuple(range(len(sizes)))
         elif len(shape) == len(sizes):
             axes = tuple(a for a in axes if sizes[a] != 1)
         return self.make("sum", (x,), (axes,), shape)
+
+    def weighted(self, x: Term, axes: tuple[int, ...], shape: Shape) -> Term | None:
+        """(A ⊙ 𝟏 vᵀ) 𝟏 as A v, and (A ⊙ u 𝟏ᵀ)ᵀ 𝟏 as Aᵀ u."""
+        _, above, below = parts(x)
+        n, m = x.shape
+        across = ((m,), (1, m)) if axes == (1,) else ((n, 1),)
+        weights = [y for y in above if y.shape in across and y.shape != x.shape]
+        rest = [y for y in above if y not in weights and not is_ones(y)]
+        if not weights or x.shape not in [y.shape for y in rest]:
+            return None
+        matrix = self.product(x.shape, rest, below)
+        matrix, k = (matrix, m) if axes == (1,) else (self.transpose(matrix), n)
+        vector = self.product((k, 1), [self.reshape(y, (k, 1)) for y in weights])
+        column = self.matmul(matrix, vector, (matrix.shape[0], 1))
+        return self.reshape(column, shape)
 
     def matmul(self, x: Term, y: Term, shape: Shape) -> Term:
         """The matrix product, of stacks of matrices if there are more than two axes."""
@@ -69,10 +89,10 @@ class Contraction(Operations):
             return y
         if y.head == "identity" and x.shape == shape:
             return x
+        if any(prod(a.shape) == 1 and not is_entered(a) for a in (x, y)):
+            return self.product(shape, [x, y])
         if len(x.shape) == len(y.shape) == 2:
-            (n, m), (_, k) = x.shape, y.shape
-            if (m == n == 1 and not is_entered(x)) or (m == k == 1 and not is_entered(y)):
-                return self.product(shape, [x, y])
+            (n, _), (_, k) = x.shape, y.shape
             if is_ones(x):
                 return self.expand(self.sum(y, (0,), (1, k)), shape)
             if is_ones(y):

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 from math import inf, isnan
-from typing import Any
 
 import numpy as np
 
 from ...core import ops
-from ...core.ops import Op
-from .names import Names
+from ...core.ops import Op, Shape
 from .templates import ATOM, BIG, CHOICE, JOINED, PRODUCT, RELATION, SUM, TIGHT, Place
-from .terms import Term, Terms, is_ones, joint_shape, parts
+from .terms import CONDITIONS, Term, Terms, is_ones, joint_shape, parts
 from .writing import Notation, S
 
 
@@ -32,19 +30,6 @@ class Mathematics(Notation[S]):
     infinity: S
     nan: S
     sigma: S
-
-    def __init__(self, names: Names) -> None:
-        super().__init__(names)
-        self.rows: set[Term] = set()  # vectors that read as a row, like 1ᵀ X
-
-    def form(self, x: Term) -> tuple[S, int]:
-        if x.head == "sum":
-            is_row = len(x.args[0].shape) == 2 and x.options[0] == (0,)
-        else:
-            is_row = any(a in self.rows and a.shape == x.shape for a in x.args)
-        if is_row and len(x.shape) == 1:
-            self.rows.add(x)
-        return super().form(x)
 
     # Numbers.
 
@@ -70,22 +55,23 @@ class Mathematics(Notation[S]):
         for a in x.args:
             if a not in self.cut and parts(a)[0] < 0:
                 out.append(self.less if out else self.minus)
-                out.append(self.bracketed(self.product(a, -1), BIG))
+                out.append(self.bracketed(self.fitted(a, x.shape, -1), BIG))
             else:
                 out += [self.plus] if out else []
-                out.append(self.at(a, SUM))
+                out.append(self.bracketed(self.fitted(a, x.shape), SUM))
         return self.joined(*out), SUM
 
-    def product(self, x: Term, sign: int = 1) -> tuple[S, int]:
+    def product(self, x: Term, sign: int = 1, shape: Shape | None = None) -> tuple[S, int]:
+        shape = x.shape if shape is None else shape
         c, above, below = parts(x)
-        written = self.numerator(abs(c), above)
+        written = self.numerator(abs(c), above, shape)
         if below:
-            written = self.quotient(written, self.chain(below))
+            written = self.quotient(written, self.chain(below, shape))
         if c * sign < 0:
             return self.joined(self.minus, self.bracketed(written, BIG)), SUM
         return written
 
-    def numerator(self, c: float, above: Terms) -> tuple[S, int]:
+    def numerator(self, c: float, above: Terms, shape: Shape) -> tuple[S, int]:
         words = [] if c == 1 else [self.bracketed(self.decimal(c), ATOM)]
         level = JOINED if above or not words else ATOM
         scalars = [a for a in above if not a.shape]
@@ -93,9 +79,9 @@ class Mathematics(Notation[S]):
         if c != 1 or scalars:  # 2 as a 1×1 matrix is just 2
             arrays = [a for a in arrays if not is_ones(a) or any(n != 1 for n in a.shape)]
         varied = [a for a in arrays if not is_ones(a)]
-        shape = joint_shape(tuple(varied)) if varied else ()
-        if len(shape) > 2:  # which they have together without the ones
-            arrays = [a for a in arrays if a in varied or a.shape != shape]
+        together = joint_shape(tuple(varied)) if varied else ()
+        if len(together) > 2:  # which they have together without the ones
+            arrays = [a for a in arrays if a in varied or a.shape != together]
         for a in scalars:
             is_last = a is scalars[-1] and not arrays
             if is_last and self.written[a][1] == BIG:
@@ -103,7 +89,7 @@ class Mathematics(Notation[S]):
             # (xᵀ y) z, but ½ xᵀ y
             words.append(self.at(a, min(level, JOINED) if is_last else TIGHT))
         if arrays:
-            chain = self.outer(arrays) or self.chain(tuple(arrays))
+            chain = self.chain(tuple(arrays), shape)
             if not words:
                 return chain
             words.append(self.bracketed(chain, JOINED))
@@ -113,30 +99,63 @@ class Mathematics(Notation[S]):
             words[:2] = [self.joined(words[0], self.dot, words[1])]
         return self.row(words), level
 
-    def chain(self, factors: Terms) -> tuple[S, int]:
-        if len(factors) == 1:
-            return self.written[factors[0]]
-        levels = (PRODUCT if a.head == "mask" else JOINED for a in factors)
-        return self.between(self.times, map(self.at, factors, levels)), PRODUCT
+    def chain(self, factors: Terms, shape: Shape) -> tuple[S, int]:
+        """Factors entry by entry; a column and a row that are broadcast by each other as u vᵀ."""
+        ones = [a for a in factors if is_ones(a) and a.shape == shape]
+        columns = [a for a in factors if is_across(a, shape)]
+        rows = [a for a in factors if is_down(a, shape)]
+        if len(shape) != 2 or not (columns or rows):
+            return self.multiplied([self.fitted(a, shape) for a in factors])
+        broadcast = self.outer(columns, rows)
+        out = []
+        for a in factors:
+            if a not in ones and (a in columns or a in rows):
+                out += [broadcast] if broadcast not in out else []
+            elif a not in ones:
+                out.append(self.fitted(a, shape))
+        return self.multiplied(out)
 
-    def outer(self, factors: list[Term]) -> tuple[S, int] | None:
-        """u vᵀ, u 1ᵀ or 1 vᵀ, if these are broadcast to a matrix by the ones among them."""
-        ones = [a for a in factors if is_ones(a) and len(a.shape) == 2]
-        columns = [a for a in factors if len(a.shape) == 2 and a.shape[1] == 1 != a.shape[0]]
-        rows = [a for a in factors if a.shape[:-1] in ((), (1,)) and a.shape[-1] != 1]
-        if not ones or not (columns or rows) or len(ones + columns + rows) != len(factors):
-            return None
-        turned = [
-            self.turned(self.written[a])
-            if len(a.shape) == 1 and a not in self.rows
-            else self.written[a]
-            for a in rows
-        ]
-        left = self.chain(tuple(columns)) if columns else (self.one, ATOM)
-        right = self.between(self.times, [self.bracketed(w, JOINED) for w in turned]), PRODUCT
-        if len(turned) < 2:
-            right = turned[0] if turned else self.turned((self.one, ATOM))
+    def multiplied(self, factors: list[tuple[S, int]]) -> tuple[S, int]:
+        if len(factors) == 1:
+            return factors[0]
+        return self.between(self.times, [self.bracketed(w, JOINED) for w in factors]), PRODUCT
+
+    def outer(self, columns: list[Term], rows: list[Term]) -> tuple[S, int]:
+        """u vᵀ, u 𝟏ᵀ or 𝟏 vᵀ."""
+        left = self.multiplied([self.written[a] for a in columns] or [(self.one, ATOM)])
+        turned = [self.lying(self.written[a], a) for a in rows]
+        return self.beside(left, self.multiplied(turned or [self.turned((self.one, ATOM))]))
+
+    # What is broadcast is written as what it is: a vector is a column.
+
+    def fitted(self, x: Term, shape: Shape, sign: int = 1) -> tuple[S, int]:
+        """A term, or minus it, where its surroundings have this shape."""
+        if x.head == "product" and x not in self.cut and len(shape) == 2:
+            arrays = [a for a in x.args if a.shape]
+            if len(arrays) == 1 and arrays[0] in parts(x)[1]:
+                return self.product(x, sign, shape)  # ½ 𝟏 vᵀ, not 𝟏 (½ v)ᵀ
+        return self.spread(self.written[x] if sign > 0 else self.product(x, sign), x, shape)
+
+    def spread(self, written: tuple[S, int], x: Term, shape: Shape) -> tuple[S, int]:
+        if x.shape == shape or not x.shape or is_ones(x):
+            return written
+        if len(shape) > 2 and len(x.shape) == 2 and 1 in x.shape and x.head != "symbol":
+            return self.by_row(ops.reshape, (x,), (x.shape,))  # no vector, which is another thing
+        if is_down(x, shape):
+            laid = self.lying(written, x)
+            return laid if shape[0] == 1 else self.beside((self.one, ATOM), laid)
+        if is_across(x, shape):
+            return self.beside(written, self.turned((self.one, ATOM)))
+        return written
+
+    def beside(self, left: tuple[S, int], right: tuple[S, int]) -> tuple[S, int]:
         return self.row(self.bracketed(side, JOINED) for side in (left, right)), JOINED
+
+    def lying(self, written: tuple[S, int], x: Term) -> tuple[S, int]:
+        """What is written of a vector, or of a row, as a row."""
+        if len(x.shape) == 2:
+            return written
+        return self.transpose(x) if written is self.written[x] else self.turned(written)
 
     def power(self, x: Term) -> tuple[S, int]:
         p = x.options[0]
@@ -159,26 +178,32 @@ class Mathematics(Notation[S]):
         n = len(axes)
         (source,) = x.args
         if axes == (*range(n - 2), n - 1, n - 2):
-            if source.head == "reshape" and source.args[0] in self.rows:
-                return self.written[source.args[0]]
             return self.transpose(source)
         return self.by_row(ops.permute, x.args, x.options)
 
     def transpose(self, x: Term) -> tuple[S, int]:
-        if x.head == "sum" and len(x.args[0].shape) == 2 and x not in self.cut:
-            turned = self.turned(self.written[x.args[0]])[0]
-            is_row = x.options[0] == (0,)  # 1ᵀ A, of which the transpose is Aᵀ 1
-            words = (turned, self.one) if is_row else (self.turned((self.one, ATOM))[0], turned)
-            return self.row(words), JOINED
+        """A term on its side; A 𝟏 as 𝟏ᵀ Aᵀ."""
+        inner = x.args[0] if x.head == "reshape" and x not in self.cut else x
+        if inner.head == "sum" and len(inner.args[0].shape) == 2 and inner not in self.cut:
+            along = inner.options[0]
+            if along == (0,) and len(inner.shape) == 2:
+                return self.beside(self.other_way(inner.args[0]), (self.one, ATOM))
+            if len(along) == 1:
+                summed = self.written[inner.args[0]]
+                right = summed if along == (0,) else self.other_way(inner.args[0])
+                return self.beside(self.turned((self.one, ATOM)), right)
         return self.turned(self.written[x])
+
+    def other_way(self, x: Term) -> tuple[S, int]:
+        """The transpose of a matrix."""
+        is_turned = x.head == "permute" and x not in self.cut
+        return self.written[x.args[0]] if is_turned else self.turned(self.written[x])
 
     def turned(self, written: tuple[S, int]) -> tuple[S, int]:
         return self.transposed(self.bracketed(written, ATOM)), TIGHT
 
     def reshape(self, x: Term) -> tuple[S, int]:
         (source,) = x.args
-        if source in self.rows and x.shape == (*source.shape, 1):
-            return self.transpose(source)
         longer, shorter = sorted((source.shape, x.shape), key=len, reverse=True)
         if not shorter or (longer == (*shorter, 1) and len(shorter) == 1):
             return self.written[source]
@@ -186,17 +211,13 @@ class Mathematics(Notation[S]):
 
     def expand(self, x: Term) -> tuple[S, int]:
         (inner,), shape = x.args, x.shape
-        across = self.turned((self.one, ATOM))
         if is_ones(x):
+            across = self.turned((self.one, ATOM))
             if len(shape) != 2 or shape[1] == 1:
                 return self.one, ATOM
-            return across if shape[0] == 1 else (self.row((self.one, across[0])), JOINED)
-        if len(shape) == 2 and len(inner.shape) == 1 and inner not in self.rows:
-            return self.row((self.one, self.turned(self.written[inner])[0])), JOINED
-        if len(shape) == 2 and (len(inner.shape) == 1 or inner.shape[0] == 1):
-            return self.row((self.one, self.at(inner, JOINED))), JOINED
+            return across if shape[0] == 1 else self.beside((self.one, ATOM), across)
         if len(shape) == 2:
-            return self.row((self.at(inner, JOINED), across[0])), JOINED
+            return self.fitted(inner, shape)
         return self.by_row(ops.expand, x.args, (shape,))
 
     def sum(self, x: Term) -> tuple[S, int]:
@@ -207,10 +228,21 @@ class Mathematics(Notation[S]):
         if axes == tuple(range(n)):
             return self.joined(self.sigma, self.gap, self.at(inner, TIGHT)), BIG
         if n == 2:
-            words = [self.turned((self.one, ATOM))[0], self.at(inner, JOINED)]
-            return self.row(words if axes == (0,) else [words[1], self.one]), JOINED
-        place = Place("axes", CHOICE, ";")
-        return self.called(self.sigma, self.at(inner, CHOICE), self.option(axes, place)), ATOM
+            if axes == (1,):
+                return self.beside(self.written[inner], (self.one, ATOM))
+            if len(x.shape) == 2:
+                return self.beside(self.turned((self.one, ATOM)), self.written[inner])
+            return self.beside(self.other_way(inner), (self.one, ATOM))
+        option = self.option(axes, Place("axes", CHOICE, ";"))
+        found = self.called(self.sigma, self.at(inner, CHOICE), option), ATOM
+        return self.kept(found, x.shape) if len(x.shape) == n else found
+
+    def kept(self, written: tuple[S, int], shape: Shape) -> tuple[S, int]:
+        """What is written without the axes that it went along, where these are kept."""
+        if len(shape) < 3:
+            return self.turned(written) if shape[:1] == (1,) != shape else written
+        sizes = self.option(shape, Place("shape", CHOICE, ";"))
+        return self.called(self.function("reshape"), written[0], sizes), ATOM
 
     def is_square_sum(self, x: Term) -> bool:
         """Whether it is the sum of all squares, and not just a name for it here."""
@@ -222,24 +254,30 @@ class Mathematics(Notation[S]):
     def norm(self, x: Term, p: int) -> S:
         return self.normed(self.at(x, CHOICE), len(x.shape) > 1, p)
 
-    def by_row(self, op: Op, args: Terms, options: tuple[Any, ...]) -> tuple[S, int]:
-        x, last = args[0], args[-1]
-        if op is ops.sqrt and self.is_square_sum(x):
-            return self.norm(x.args[0].args[0], 1), ATOM
-        is_guard = op is ops.greater_equal and x.head is ops.abs and x not in self.cut
+    def operation(self, x: Term, op: Op) -> tuple[S, int]:
+        first, last = x.args[0], x.args[-1]
+        if op is ops.sqrt and self.is_square_sum(first):
+            return self.norm(first.args[0].args[0], 1), ATOM
+        is_guard = op is ops.greater_equal and first.head is ops.abs and first not in self.cut
         if is_guard and last.head == "number" and last.options[0] in TINY:
-            return self.joined(self.at(x.args[0], SUM), self.nonzero), RELATION
-        return super().by_row(op, args, options)
+            return self.joined(self.at(first.args[0], SUM), self.nonzero), RELATION
+        is_broadcast = op.broadcasts or op in CONDITIONS
+        written = self.by_row(op, x.args, x.options, x.shape if is_broadcast else None)
+        options = dict(zip(op.parameters[::-1], x.options[::-1], strict=False))
+        return self.kept(written, x.shape) if options.get("keepdims") is True else written
 
     def softmax(self, x: Term) -> tuple[S, int]:
         return self.called(self.function("softmax"), self.at(x.args[0], CHOICE)), ATOM
 
     def mask(self, x: Term) -> tuple[S, int]:
         kept, condition = x.args
-        indicator = self.indicator(self.at(condition, CHOICE))
+        indicator = self.indicator(self.at(condition, CHOICE)), ATOM
         if kept.head == "number":
-            return indicator, ATOM
-        return self.joined(self.at(kept, PRODUCT), self.times, indicator), PRODUCT
+            return indicator
+        left, right = self.fitted(kept, x.shape), self.spread(indicator, condition, x.shape)
+        return self.between(
+            self.times, (self.bracketed(left, PRODUCT), self.bracketed(right, JOINED))
+        ), PRODUCT
 
     # What each notation has its own way for.
 
@@ -279,6 +317,18 @@ class Mathematics(Notation[S]):
     def indicator(self, condition: S) -> S:
         """1 where the condition holds, 0 elsewhere."""
         raise NotImplementedError
+
+
+def is_down(x: Term, shape: Shape) -> bool:
+    """Whether a vector or a row becomes the rows of a matrix."""
+    if len(shape) != 2 or x.shape == shape:
+        return False
+    return x.shape in ((shape[1],), (1, shape[1])) and shape != (1, 1)
+
+
+def is_across(x: Term, shape: Shape) -> bool:
+    """Whether a column becomes the columns of a matrix."""
+    return len(shape) == 2 and x.shape != shape and x.shape == (shape[0], 1)
 
 
 VULGAR = {1 / 2: "½", 1 / 3: "⅓", 2 / 3: "⅔", 1 / 4: "¼", 3 / 4: "¾"}

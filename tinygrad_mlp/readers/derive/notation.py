@@ -19,7 +19,7 @@ class Text(Mathematics[str]):
     """One line of Unicode."""
 
     plus, less, minus, times, dot = " + ", " − ", "−", " ⊙ ", " · "
-    space, gap, nonzero, one, top = " ", " ", " ≠ 0", "1", "ᵀ"
+    space, gap, nonzero, one, top = " ", " ", " ≠ 0", "𝟏", "ᵀ"
     infinity, nan, sigma, by, ellipsis = "∞", "nan", "Σ", "×", "…"
 
     def name_of(self, symbol: Term) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core import ops
-from ...core.ops import Op
+from ...core.ops import Op, Shape
 from .names import Names
 from .options import Listed, Opaque, Slice
 from .templates import ATOM, CHOICE, JOINED, PRODUCT, SUM, TIGHT, Place
@@ -200,7 +200,9 @@ class Source(Notation[str]):
         kept, condition = (self.at(a, CHOICE) for a in x.args)
         return f"np.where({condition}, {kept}, 0.0)", ATOM
 
-    def by_row(self, op: Op, args: Terms, options: tuple[Any, ...]) -> Written:
+    def by_row(
+        self, op: Op, args: Terms, options: tuple[Any, ...], shape: Shape | None = None
+    ) -> Written:
         if op.numpy is not None or isinstance(op.forward, np.ufunc):
             return super().by_row(op, args, options)
         place = Place("", CHOICE, "")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from types import EllipsisType
 from typing import Any, Generic, TypeVar
 
-from ...core.ops import Op
+from ...core.ops import Op, Shape
 from .names import Names
 from .options import Listed, Opaque, Slice
 from .templates import ATOM, CHOICE, TIGHT, Place, template
@@ -111,13 +111,19 @@ class Notation(Generic[S]):
         if x.head == "symbol":
             return self.name_of(x), TIGHT if x in self.names.fractions else ATOM
         if isinstance(x.head, Op):
-            return self.by_row(x.head, x.args, x.options)
+            return self.operation(x, x.head)
         found: tuple[S, int] = getattr(self, x.head)(x)
         return found
 
     # Ops by their rows.
 
-    def by_row(self, op: Op, args: Terms, options: tuple[Any, ...]) -> tuple[S, int]:
+    def operation(self, x: Term, op: Op) -> tuple[S, int]:
+        return self.by_row(op, x.args, x.options)
+
+    def by_row(
+        self, op: Op, args: Terms, options: tuple[Any, ...], shape: Shape | None = None
+    ) -> tuple[S, int]:
+        """An op as its template has it; of this shape, where it broadcasts its arguments."""
         inputs = (args,) if op.variadic else args
         values = dict(zip(op.parameters, (*inputs, *options), strict=False))
         pieces, level = template(self.template_of(op), op.parameters)
@@ -134,10 +140,16 @@ class Notation(Generic[S]):
             elif value is args:
                 out.append((piece, self.listed([self.at(a, CHOICE) for a in args])))
             elif value in args:
-                out.append((piece, self.at(value, self.tightness(piece))))
+                tight = self.tightness(piece)
+                fitted = None if shape is None else self.bracketed(self.fitted(value, shape), tight)
+                out.append((piece, self.at(value, tight) if fitted is None else fitted))
             else:
                 out.append((piece, self.option(value, piece)))
         return self.filled(op, out, level)
+
+    def fitted(self, x: Term, shape: Shape) -> tuple[S, int]:
+        """A term where its surroundings have this shape."""
+        return self.written[x]
 
     def tightness(self, place: Place) -> int:
         """How tight the argument at this place of a template has to be."""
