@@ -7,8 +7,11 @@ HYPOTHESIS_PROFILE=soak python -m pytest …
 
 import os
 import signal
+import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Tests run side by side already. NumPy, which is not imported yet, reads this when it is.
@@ -38,3 +41,15 @@ if find_spec("playwright") is None or find_spec("axe_playwright_python") is None
     collect_ignore_glob.append("*_page.py")
 if find_spec("importlinter") is None:
     collect_ignore_glob.append("test_contracts.py")
+
+
+@pytest.fixture(autouse=True)
+def imports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a test imported from a folder of its own does not answer the imports of the next."""
+    modules, path = set(sys.modules), sys.path[:]
+    yield
+    sys.path[:] = path
+    folder = str(tmp_path_factory.getbasetemp())
+    for name in sys.modules.keys() - modules:
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(folder):
+            del sys.modules[name]
