@@ -1,7 +1,6 @@
 """FILE.py:FUNCTION and --shapes are the same words after each command that takes a function."""
 
 import json
-import sys
 from argparse import ArgumentTypeError
 from pathlib import Path
 

@@ -10,8 +10,8 @@ from numpy import ndarray
 REFERENCE = json.loads((Path(__file__).parent / "reference_run.json").read_text())
 PRINTED: dict[str, list[str]] = REFERENCE["printed_gradients"]
 
-# Where the residual cancels to a few units in the last place of its terms.
-CANCELS = {("x", 16), ("x", 45), ("y", 16), ("b2", 16)}
+# Where the residual is so much smaller than its terms that float32 leaves less than was printed.
+CANCELS = {("x", 16), ("x", 45), ("y", 16), ("b2", 16), ("y", 44), ("b2", 44)}
 
 
 def as_printed(name: str, gradient: ndarray) -> list[float]:
@@ -20,7 +20,11 @@ def as_printed(name: str, gradient: ndarray) -> list[float]:
     return gradient.ravel().tolist()
 
 
+def unit(printed: str) -> Decimal:
+    return Decimal(1).scaleb(Decimal(printed).as_tuple().exponent)
+
+
 def matches(figure: float, printed: str, cancels: bool) -> bool:
-    expected = Decimal(printed)
-    unit = Decimal(1).scaleb(expected.as_tuple().exponent)
-    return abs(Decimal(figure) - expected) <= (max(unit, Decimal("1e-6")) if cancels else unit)
+    last = unit(printed)
+    allowed = max(last, Decimal("1e-6")) if cancels else last
+    return abs(Decimal(figure) - Decimal(printed)) <= allowed

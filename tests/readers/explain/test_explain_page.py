@@ -75,7 +75,8 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Opened]:
 
 
 def experiment() -> Explanation:
-    loss, variables = called(two_layer.loss, *two_layer.problem())
+    inputs = [t.detach().double().requires_grad_() for t in two_layer.problem()]
+    loss, variables = called(two_layer.loss, *inputs)
     return Explanation(loss, names=names_of(variables), title="f = ‖Y − σ(X W1 + b1) W2 − b2‖²")
 
 
