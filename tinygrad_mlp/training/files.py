@@ -6,7 +6,7 @@ import csv
 import math
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -108,27 +108,19 @@ def from_npz(
 ) -> tuple[ndarray, ndarray]:
     if inputs and len(inputs) > 1:
         raise ValueError(f"{path}: --inputs names one array of an .npz file, not {len(inputs)}")
-    try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            found = []
-            for option, given in (("inputs", inputs[0] if inputs else None), ("target", target)):
-                known = [n for n in ([given] if given else NAMES[option]) if n in file]
-                if not known:
-                    wanted = repr(given) if given else " or ".join(map(repr, NAMES[option]))
-                    raise KeyError(
-                        f"there is no array {wanted}, but {listed(file.files) or 'none at all'}; "
-                        f"name one with --{option}"
-                    )
-                found.append(np.asarray(file[known[0]]))
-    except KeyError as error:
-        raise ValueError(f"{path}: {error.args[0]}") from None
-    except (ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        objects = zipfile.is_zipfile(path) and "pickle" in str(error)
-        why = (
-            "it holds Python objects, which are not loaded" if objects else "it is damaged, or none"
-        )
-        raise ValueError(f"{path}: not a good .npz file: {why}") from None
-    x, y = found
+    given = {"inputs": inputs[0] if inputs else None, "target": target}
+    with open(path, "rb") as raw:
+        try:
+            with np.load(raw, allow_pickle=False) as file:
+                x, y = (member(file, option, name) for option, name in given.items())
+        except KeyError as error:
+            raise ValueError(f"{path}: {error.args[0]}") from None
+        # zipfile has RuntimeError for a password and OSError for a place outside the file.
+        except (ValueError, EOFError, RuntimeError, OSError, zipfile.BadZipFile, zlib.error) as e:
+            why = "it is damaged, or none"
+            if zipfile.is_zipfile(path) and "pickle" in str(e):
+                why = "it holds Python objects, which are not loaded"
+            raise ValueError(f"{path}: not a good .npz file: {why}") from None
     if x.ndim < 1 or y.ndim < 1 or len(x) != len(y):
         raise ValueError(f"{path}: inputs of shape {x.shape} and a target of {y.shape} do not fit")
     if x.dtype.kind not in "biuf":
@@ -142,3 +134,14 @@ def from_npz(
                 f"{place[0]} out"
             )
     return x, y
+
+
+def member(file: Mapping[str, ndarray], option: str, name: str | None) -> ndarray:
+    known = [n for n in ([name] if name else NAMES[option]) if n in file]
+    if not known:
+        wanted = repr(name) if name else " or ".join(map(repr, NAMES[option]))
+        raise KeyError(
+            f"there is no array {wanted}, but {listed([*file]) or 'none at all'}; "
+            f"name one with --{option}"
+        )
+    return np.asarray(file[known[0]])
