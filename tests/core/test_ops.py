@@ -126,8 +126,8 @@ def test_dtypes_are_kept(name: str, dtype: str, data: st.DataObject) -> None:
     g = leaf(weights(out.shape), dtype)
     first = tg.grad(out, tensors, g, create_graph=True)
     graphed = [d for d in first if d.requires_grad]
-    # The second gradient of 1 / x at 0.1 is near the end of float16.
-    with np.errstate(over="ignore"):
+    # The second gradient of 1 / x at 0.1 may be beyond float16, and the difference of two such nan.
+    with np.errstate(over="ignore", invalid="ignore"):
         second = graphed and tg.grad(graphed, [*tensors, g], graphed, allow_unused=True)
     assert {t.dtype for t in (out, *first, *second) if t is not None} == {np.dtype(dtype)}
 
