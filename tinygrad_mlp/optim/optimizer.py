@@ -156,7 +156,7 @@ class Optimizer:
                 t = have.get("step", 0) + 1
                 new, kept = self.updated(options, array, grad._array, have, t)
                 # What such a step does not use, momentum that was turned off say, stays.
-                state[p] = {**have, **{k: as_kept(v) for k, v in kept.items()}}
+                state[p] = {**have, **{k: as_kept(v, grad._array) for k, v in kept.items()}}
                 rewrite(p, new, values, old)
         # If another thread was faster, once more.
         return loss if self.settle(values, before, state) else self._change(loss)
@@ -250,8 +250,13 @@ class Optimizer:
         return state
 
 
-def as_kept(value: Any) -> Any:
-    """What a rule returned to be kept: NumPy makes bare numbers of arrays without axes."""
+def as_kept(value: Any, gradient: ndarray) -> Any:
+    """What a rule returned to be kept: NumPy makes bare numbers of arrays without axes.
+
+    The gradient itself may be in memory that a program writes into again; of it a copy is kept.
+    """
+    if value is gradient:
+        return value.copy()
     return np.asarray(value) if isinstance(value, np.generic) else value
 
 
