@@ -356,11 +356,42 @@ def test_losses_and_their_gradients_are_finite(logits: list[float], place: int) 
         (lambda f: f(tg.zeros(1, 3), tg.tensor([0]), tg.ones(2)), ValueError, "for 3 classes"),
         (lambda f: f(tg.zeros(1, 3), tg.tensor([0]), label_smoothing=2), ValueError, "0 to 1"),
         (lambda f: f(tg.zeros(1, 3), tg.zeros(1, 3), ignore_index=1), ValueError, "ignore_index"),
+        (lambda f: f(tg.zeros(3), tg.tensor(0), ignore_index="1"), TypeError, "ignore_index is a"),
+        (lambda f: f(tg.zeros(3), tg.tensor(0), ignore_index=None), TypeError, "ignore_index is a"),
+        (
+            lambda f: f(tg.zeros(3), tg.tensor(0), label_smoothing="1"),
+            TypeError,
+            "is a number, not",
+        ),
+        (lambda f: f([0.0], tg.tensor(0)), TypeError, r"cross_entropy: .* make one with tensor\("),
+        (lambda f: f(tg.zeros(1, 3), [0]), TypeError, r"cross_entropy: .* make one with tensor\("),
+        (lambda f: f(tg.zeros(2), tg.tensor(0), [1, 1]), TypeError, "a Tensor, .* not list"),
     ],
 )
 def test_cross_entropy_refuses(call: Callable[[Any], Any], error: type, message: str) -> None:
     with pytest.raises(error, match=message):
         call(functional.cross_entropy)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: functional.linear(x, tg.ones(1, 2)),
+        functional.logsigmoid,
+        lambda x: functional.mse_loss(tg.ones(2), x),
+        lambda x: functional.mse_loss(x, tg.ones(2)),
+        lambda x: functional.binary_cross_entropy_with_logits(tg.ones(2), x),
+        lambda x: functional.binary_cross_entropy_with_logits(tg.ones(2), tg.ones(2), x),
+        lambda x: functional.binary_cross_entropy_with_logits(tg.ones(2), tg.ones(2), pos_weight=x),
+        lambda x: functional.cross_entropy(x, tg.tensor(0)),
+        lambda x: functional.cross_entropy(tg.ones(2), tg.tensor(0), x),
+    ],
+)
+def test_an_array_may_stand_for_a_tensor_and_a_list_may_not(call: Callable[[Any], Any]) -> None:
+    array = np.array([0.5, 1.0], np.float32)
+    assert call(array).tolist() == call(tg.tensor(array)).tolist()
+    with pytest.raises(TypeError, match=r"a Tensor, an array or a number is needed, not list"):
+        call([0.5, 1.0])
 
 
 def test_losses_that_broadcast_warn_or_refuse() -> None:

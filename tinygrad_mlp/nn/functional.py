@@ -14,10 +14,11 @@ from numpy import ndarray
 
 from ..core import ops
 from ..core.tape import is_tracing
+from ..torch.accepts import FLOAT, as_int, as_number
 from ..torch.functions import log_softmax, relu, sigmoid, softmax, tanh
 from ..torch.grad_fn import shown, shown_as
 from ..torch.hints import module_getattr
-from ..torch.tensor import Tensor, apply, permute, wrap
+from ..torch.tensor import Tensor, apply, constant, permute, wrap
 
 __all__ = [
     "binary_cross_entropy_with_logits",
@@ -46,6 +47,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> tg.nn.functional.linear(tg.ones(2, 3), tg.ones(4, 3)).shape
     (2, 4)
     """
+    if not isinstance(input, Tensor):
+        (input,) = as_tensors("linear", input)
     if weight.ndim != 2 or input.ndim == 0 or input.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"linear: an input of shape {input.shape} and a weight of {weight.shape} do not fit: "
@@ -65,6 +68,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     >>> tg.nn.functional.logsigmoid(tg.tensor([-100.0, 0.0]))
     tensor([-100.0000,   -0.6931])
     """
+    (input,) = as_tensors("logsigmoid", input)
     return input.minimum(0) - (-input.abs()).exp().log1p()
 
 
@@ -80,6 +84,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
     tensor(2.)
     """
     require_reduction("mse_loss", reduction)
+    input, target = as_tensors("mse_loss", input, target)
     if input.shape != target.shape:
         warnings.warn(
             f"mse_loss: the target's shape {target.shape} is not the input's, {input.shape}; "
@@ -111,6 +116,9 @@ def binary_cross_entropy_with_logits(
     tensor([6.9315e-01, 3.7835e-44])
     """
     require_reduction("binary_cross_entropy_with_logits", reduction)
+    input, target, weight, pos_weight = as_tensors(
+        "binary_cross_entropy_with_logits", input, target, weight, pos_weight
+    )
     if input.shape != target.shape:
         raise ValueError(
             f"binary_cross_entropy_with_logits: the target's shape {target.shape} must be the "
@@ -150,6 +158,9 @@ def cross_entropy(
     tensor(0.6931)
     """
     require_reduction("cross_entropy", reduction)
+    input, target, weight = as_tensors("cross_entropy", input, target, weight)
+    ignore_index = as_int("cross_entropy", "ignore_index", ignore_index)
+    label_smoothing = as_number("cross_entropy", "label_smoothing", label_smoothing)
     if input.ndim == 0:
         raise ValueError("cross_entropy: logits of shape (C,), (n, C) or (n, C, …) are needed")
     if not 0 <= label_smoothing <= 1:
@@ -227,6 +238,11 @@ def at_classes(
     classes = np.arange(shape[axis]).reshape(-1, *(1,) * (len(shape) - axis - 1))
     counts = index != ignored
     return (index == classes) & counts, counts
+
+
+def as_tensors(caller: str, *given: Any) -> Any:
+    """Tensors as they are, arrays and numbers as Tensors, None as None; TypeError for others."""
+    return [x if isinstance(x, Tensor | None) else constant(x, FLOAT, caller) for x in given]
 
 
 def reduced(loss: Tensor, reduction: str) -> Tensor:
