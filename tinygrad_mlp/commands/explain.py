@@ -10,8 +10,7 @@ from typing import Any
 from ..experiment import two_layer
 from ..experiment.closed_form import closed_form
 from ..experiment.report import FEW
-from ..readers.explain.by_formula import by_formula
-from ..readers.explain.explaining import Explanation
+from ..readers.explain.explaining import Explanation, by_formula
 from ..readers.explain.naming import called, names_of
 from ..readers.explain.views import terminal
 from ..readers.printable import printable

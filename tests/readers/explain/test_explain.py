@@ -25,9 +25,9 @@ from tinygrad_mlp.commands import cli
 from tinygrad_mlp.experiment import two_layer
 from tinygrad_mlp.readers.explain.explaining import Explanation
 from tinygrad_mlp.readers.explain.mathml import markup, mathml
-from tinygrad_mlp.readers.explain.summary import cells, summary
 from tinygrad_mlp.readers.explain.views import plot, terminal
 from tinygrad_mlp.readers.explain.views.page import MOST, page
+from tinygrad_mlp.readers.explain.views.summary import cells, summary
 from tinygrad_mlp.readers.fuzz import programs, running
 from tinygrad_mlp.testing.strategies import programs as any_program
 

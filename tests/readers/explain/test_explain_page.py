@@ -16,7 +16,7 @@ import tinygrad_mlp as tg
 from tinygrad_mlp.experiment import two_layer
 from tinygrad_mlp.readers.explain.explaining import Explanation
 from tinygrad_mlp.readers.explain.naming import called, names_of
-from tinygrad_mlp.readers.explain.summary import summary
+from tinygrad_mlp.readers.explain.views.summary import summary
 
 pytestmark = pytest.mark.browser
 

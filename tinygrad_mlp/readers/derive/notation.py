@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ...core.ops import Op
-from .mathematics import VULGAR, Mathematics
+from .entrywise import VULGAR
+from .mathematics import Mathematics
 from .names import latex_of, text_of
 from .options import Listed, Opaque, Slice
 from .templates import ATOM, PRODUCT, TIGHT, Place

@@ -1,1 +1,1 @@
-"""What explain shows, where it shows it: terminal, notebook, page, graph and plot."""
+"""An explained tape, shown: each module is one view, and ``summary`` has arrays in few words."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..explanation import ExplainedTape, Input
-from ..summary import sizes
+from .summary import sizes
 
 MERMAID = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "`": "#96;"}
 DOT = {"\\": "\\\\", '"': '\\"'}

@@ -14,7 +14,7 @@ from ...derive.names import text_of
 from ..explanation import Backward, Entry, ExplainedTape, Leaf
 from ..mathml import markup, math
 from ..rules import Written
-from ..summary import cells, number, summary
+from .summary import cells, number, summary
 
 MOST = 64  # cells of a heatmap: a table of a notebook is no place for more
 ROWS = 200  # of a table, likewise

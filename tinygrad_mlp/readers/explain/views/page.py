@@ -22,8 +22,8 @@ from numpy import ndarray
 from ..explanation import Backward, Entry, ExplainedTape, Input, Leaving
 from ..mathml import math
 from ..rules import Written
-from ..summary import cells, sizes, summary
 from .graph import graph_of, layout
+from .summary import cells, sizes, summary
 
 BUDGET = 200_000  # cells in a page, some megabytes
 MOST, LEAST = 4096, 16  # cells of one array

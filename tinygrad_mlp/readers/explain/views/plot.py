@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..summary import number, sizes
+from .summary import number, sizes
 
 MOST = 24  # rows of a picture that can still be looked at
 MISSING = "--plot needs matplotlib; install it with: pip install 'tinygrad-mlp[plot]'"

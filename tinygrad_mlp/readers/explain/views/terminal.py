@@ -13,7 +13,7 @@ from unicodedata import combining, east_asian_width
 from numpy import ndarray
 
 from ..explanation import Backward, Entry, ExplainedTape, Leaf
-from ..summary import number, sizes, summary
+from .summary import number, sizes, summary
 
 WIDTH = 80
 GONE = "no longer held"

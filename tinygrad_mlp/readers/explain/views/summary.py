@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy import ndarray
 
-from ...core.ops import Shape
+from ....core.ops import Shape
 
 
 class Summary(NamedTuple):

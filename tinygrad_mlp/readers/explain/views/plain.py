@@ -7,7 +7,7 @@ from typing import Any
 from numpy import ndarray
 
 from ..explanation import Backward, Entry, ExplainedTape, Leaf
-from ..summary import summary
+from .summary import summary
 
 
 def as_dict(explanation: ExplainedTape, entries: int | None) -> dict[str, Any]:
