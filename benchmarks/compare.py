@@ -322,7 +322,7 @@ def timed(shape: tuple[int, int, int, int], dtype: str, names: list[str]) -> dic
 
 
 def status(field: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
 
 
@@ -347,7 +347,7 @@ def memory_of(name: str) -> dict[str, float | None]:
     tracemalloc.stop()
     if process:
         gc.collect()
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak starts anew
         call()
         found["process"] = (status("VmHWM") - before) / unit
     return {key: value and round(value, 2) for key, value in found.items()}
@@ -358,7 +358,9 @@ def memory(names: list[str]) -> dict[str, Any]:
     # Large arrays go back to the system when they are freed, so that peaks can be seen.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(2**17)}
     return {
-        name: json.loads(subprocess.check_output([*command, name], text=True, env=environment))
+        name: json.loads(
+            subprocess.check_output([*command, name], encoding="utf-8", env=environment)
+        )
         for name in names
     }
 
@@ -413,7 +415,10 @@ def import_time() -> float:
     with TemporaryDirectory() as folder:
         environment = {**os.environ, "PYTHONPATH": str(HERE.parent), "PYTHONPYCACHEPREFIX": folder}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        taken = [float(subprocess.check_output(run, text=True, env=environment)) for _ in range(21)]
+        taken = [
+            float(subprocess.check_output(run, encoding="utf-8", env=environment))
+            for _ in range(21)
+        ]
     return round(float(np.median(taken[1:])) * 1e3, 1)
 
 
@@ -425,7 +430,11 @@ def measured_on(names: list[str]) -> dict[str, Any]:
     processor = platform.processor() or platform.machine()
     cpus = Path("/proc/cpuinfo")
     if cpus.exists():
-        lines = [line for line in cpus.read_text().splitlines() if line.startswith("model name")]
+        lines = [
+            line
+            for line in cpus.read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        ]
         processor = lines[0].split(":", 1)[1].strip() if lines else processor
     versions = {"Python": platform.python_version(), "NumPy": np.__version__}
     versions["tinygrad_mlp"] = tg.__version__
@@ -528,10 +537,14 @@ def chain_table(results: dict[str, Any]) -> list[str]:
 
 
 def update(results: dict[str, Any]) -> None:
-    before, rest = README.read_text().split(MARKERS[0])
+    before, rest = README.read_text(encoding="utf-8").split(MARKERS[0])
     after = rest.split(MARKERS[1])[1]
-    (HERE / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    README.write_text(f"{before}{MARKERS[0]}\n{table(results)}\n{MARKERS[1]}{after}")
+    (HERE / "results.json").write_text(
+        json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    README.write_text(
+        f"{before}{MARKERS[0]}\n{table(results)}\n{MARKERS[1]}{after}", encoding="utf-8"
+    )
 
 
 def require_what_is_asked_for() -> None:
@@ -572,6 +585,7 @@ def plot(results: dict[str, Any], path: str) -> None:
 
 def main() -> None:
     warnings.simplefilter("ignore")
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     if options.memory_of:
         print(json.dumps(memory_of(options.memory_of)))
         return

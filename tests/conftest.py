@@ -30,8 +30,12 @@ for name, examples in {"few": 10, "quick": 50, "thorough": 100, "soak": 100_000}
         # How long an example takes says more about the machine than about the code.
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],
+        print_blob=True,
     )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+# So that what these assert is shown, and holds under python -O too.
+pytest.register_assert_rewrite("notebooks", "readme", "support")
 
 # What these files import at the top is what they compare with, or look through.
 collect_ignore_glob = []
@@ -40,7 +44,7 @@ if find_spec("torch") is None:
 if find_spec("playwright") is None or find_spec("axe_playwright_python") is None:
     collect_ignore_glob.append("*_page.py")
 if find_spec("importlinter") is None:
-    collect_ignore_glob.append("test_contracts.py")
+    collect_ignore_glob.append("*_contracts.py")
 
 
 @pytest.fixture(autouse=True)

@@ -192,7 +192,7 @@ def who_runs(path: Path, kept: Path | None) -> dict[str, tuple[float, list[int]]
     files = [path, *(f for t in TESTS for f in sorted(Path(t).rglob("*.py")) or [Path(t)])]
     now = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     if kept and kept.exists():
-        then, found = json.loads(kept.read_text())
+        then, found = json.loads(kept.read_text(encoding="utf-8"))
         if then == now:
             return found  # type: ignore[no-any-return]
     reading, writing = os.pipe()
@@ -213,7 +213,7 @@ def who_runs(path: Path, kept: Path | None) -> dict[str, tuple[float, list[int]]
     if code:
         sys.exit(f"{list(found)[-1]}: fails without any change")
     if kept:
-        kept.write_text(json.dumps([now, found]))
+        kept.write_text(json.dumps([now, found]), encoding="utf-8")
     return found  # type: ignore[no-any-return]
 
 
@@ -475,7 +475,11 @@ def main() -> None:
     chosen = chosen[: options.sample]
     part, parts = map(int, options.part.split("/"))
     chosen = chosen[part - 1 :: parts]
-    lines = options.log.read_text().splitlines() if options.log and options.log.exists() else []
+    lines = (
+        options.log.read_text(encoding="utf-8").splitlines()
+        if options.log and options.log.exists()
+        else []
+    )
     # How many groups of tests passed; none did where nothing that runs differs; -1 is killed.
     known: dict[str, int] = dict(map(json.loads, lines))
     killed = survived = equivalent = 0
@@ -509,7 +513,7 @@ def main() -> None:
                     passed = -1
                     break
         if options.log and passed != known.get(name):
-            with options.log.open("a") as file:
+            with options.log.open("a", encoding="utf-8") as file:
                 print(json.dumps([name, passed]), file=file)
         killed += passed < 0
         if changed is not None and passed >= 0:

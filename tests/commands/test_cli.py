@@ -242,7 +242,7 @@ def test_output_that_nobody_reads() -> None:
 @pytest.mark.parametrize("buffered", [False, True])
 @pytest.mark.parametrize("command", ["experiment", "explain", "fuzz --examples 1"])
 def test_output_to_a_full_disk_is_one_line(command: str, buffered: bool) -> None:
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w", encoding="utf-8") as full:
         result = subprocess.run(
             [*COMMAND, *command.split()],
             cwd=ROOT,

@@ -82,7 +82,7 @@ def derive(capsys: pytest.CaptureFixture[str]) -> Any:
 @pytest.fixture
 def losses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "losses.py").write_text(LOSSES, encoding="utf-8")
-    (tmp_path / "neighbour.py").write_text("SCALE = 0.5\n")
+    (tmp_path / "neighbour.py").write_text("SCALE = 0.5\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path[:])
     return "losses.py"

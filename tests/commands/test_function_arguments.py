@@ -50,13 +50,13 @@ number = 3
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "package").mkdir()
     for name in ("mine.py", "package/module.py", "package/__init__.py"):
-        (tmp_path / name).write_text(SOURCE)
-    (tmp_path / "neighbour.py").write_text("half = 0.5\n")
-    (tmp_path / "broken.py").write_text("def f(x:\n")
-    (tmp_path / "raises.py").write_text("\nraise ValueError('at import')\n")
-    (tmp_path / "asks.py").write_text("import no_such_module\n")
-    (tmp_path / "leaves.py").write_text("raise SystemExit(3)\n")
-    (tmp_path / "text.txt").write_text("")
+        (tmp_path / name).write_text(SOURCE, encoding="utf-8")
+    (tmp_path / "neighbour.py").write_text("half = 0.5\n", encoding="utf-8")
+    (tmp_path / "broken.py").write_text("def f(x:\n", encoding="utf-8")
+    (tmp_path / "raises.py").write_text("\nraise ValueError('at import')\n", encoding="utf-8")
+    (tmp_path / "asks.py").write_text("import no_such_module\n", encoding="utf-8")
+    (tmp_path / "leaves.py").write_text("raise SystemExit(3)\n", encoding="utf-8")
+    (tmp_path / "text.txt").write_text("", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
 
 

@@ -144,7 +144,7 @@ def test_what_cannot_run(
 
 
 def test_a_file_that_is_no_program(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "x.py").write_text("print('hello')")
+    (folder / "x.py").write_text("print('hello')", encoding="utf-8")
     with pytest.raises(SystemExit) as exit:
         run(*COMPLEX, "--replay", "x.py")
     assert exit.value.code == 2
@@ -223,7 +223,8 @@ def test_an_oracle_of_your_own(
         "    def answer(program, order, jitter):\n"
         "        found, errors = oracle('complex').answer(program, order, jitter)\n"
         "        return Answer({name: -x for name, x in found.items()}, errors)\n"
-        "    return Oracle('wrong', answer)\n"
+        "    return Oracle('wrong', answer)\n",
+        encoding="utf-8",
     )
     monkeypatch.syspath_prepend(folder)
     assert run("--against", "own_oracle:wrong", "--ops", "exp") == 1
@@ -282,7 +283,7 @@ def test_an_interrupted_search_has_not_missed_a_mistake(
 def test_what_cannot_be_saved_is_shown_all_the_same(
     capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (folder / "file").write_text("")
+    (folder / "file").write_text("", encoding="utf-8")
     assert run(*COMPLEX, "--jobs", "1", "--corpus", "file/below") == 1
     out, err = capsys.readouterr()
     assert "x0.tanh()" in out

@@ -322,7 +322,7 @@ def found_wrong(tmp_path: Path, seed: int, calls: int, *names: str) -> Any:
         env={**os.environ, "PYTHONPATH": str(Path(tg.__file__).parent.parent)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=3000,
     )
     assert process.returncode == 0, process.stderr[-3000:]

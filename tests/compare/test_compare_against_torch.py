@@ -61,8 +61,8 @@ def run(*options: str) -> int:
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(sys, "path", [*sys.path])
-    (tmp_path / "helper.py").write_text("half = 0.5\n")
-    (tmp_path / "model.py").write_text(MODEL)
+    (tmp_path / "helper.py").write_text("half = 0.5\n", encoding="utf-8")
+    (tmp_path / "model.py").write_text(MODEL, encoding="utf-8")
     return str(tmp_path / "model.py")
 
 

@@ -16,8 +16,8 @@ RESULTS = ROOT / "benchmarks" / "results.json"
 
 def run(*arguments: str, script: str | None = None) -> Any:
     command = [sys.executable, *([str(SCRIPT)] if script is None else ["-c", script]), *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, cwd=ROOT)
 
 
 SHORT = ("--shape", "7", "3", "5", "2", "--seconds", "0.01", "--threads", "1")
@@ -90,16 +90,16 @@ def test_readme_shows_the_results_that_are_here() -> None:
     script = (
         "import sys, json, pathlib; sys.path.insert(0, 'benchmarks'); sys.argv = ['compare.py']\n"
         "import compare\n"
-        "print(compare.table(json.loads(pathlib.Path('benchmarks/results.json').read_text())))\n"
+        "print(compare.table(json.loads(pathlib.Path('benchmarks/results.json').read_text('utf-8'))))\n"
     )
     done = run(script=script)
     assert done.returncode == 0, done.stderr
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = readme.split("<!-- benchmarks -->")[1].split("<!-- /benchmarks -->")[0]
     assert shown.strip() == done.stdout.strip()
 
 
 def test_results_say_on_what_they_were_measured() -> None:
-    on = json.loads(RESULTS.read_text())["measured on"]
+    on = json.loads(RESULTS.read_text(encoding="utf-8"))["measured on"]
     assert {"processor", "system", "cores", "threads", "versions", "BLAS"} <= on.keys()
     assert {"Python", "NumPy", "tinygrad_mlp"} <= on["versions"].keys()

@@ -274,7 +274,7 @@ def test_every_function_under_every_argument(calls: int, tmp_path: Path) -> None
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(Path(tg.__file__).parent.parent)},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=3000,
         )
         assert process.returncode == 0, process.stderr[-3000:]

@@ -32,7 +32,7 @@ OWN = {
 def told(code: str, *args: str) -> Any:
     """What some code prints, as JSON, in a new interpreter."""
     run = [sys.executable, "-W", "error", "-c", code, *args]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(run, capture_output=True, encoding="utf-8", timeout=120)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -9,6 +9,7 @@ stands for any number of lines.
 """
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -72,7 +73,10 @@ def run(example: Example) -> str:
         words = example.source.rpartition(" && ")[2].split()
         assert words[0] == ".venv/bin/tinygrad-mlp", f"readme.py does not know {words[0]}"
         words[:1] = [sys.executable, "-m", "tinygrad_mlp"]
-    result = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    result = subprocess.run(
+        words, cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8", env=environment
+    )
     # The status of ``fuzz`` is 1 where it found something.
     assert result.returncode <= ("fuzz" in words), f"{words}: status {result.returncode}"
     return result.stdout

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy import ndarray
 
-REFERENCE = json.loads((Path(__file__).parent / "reference_run.json").read_text())
+REFERENCE = json.loads((Path(__file__).parent / "reference_run.json").read_text(encoding="utf-8"))
 PRINTED: dict[str, list[str]] = REFERENCE["printed_gradients"]
 
 # Where the residual is so much smaller than its terms that float32 leaves less than was printed.

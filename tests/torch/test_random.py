@@ -276,4 +276,4 @@ def test_threads_share_one_stream() -> None:
 
 def test_importing_does_not_pay_for_numpy_random() -> None:
     code = "import sys, tinygrad_mlp.torch.random; print('numpy.random' in sys.modules)"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
+    assert subprocess.check_output([sys.executable, "-c", code], encoding="utf-8") == "False\n"

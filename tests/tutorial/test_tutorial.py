@@ -43,6 +43,7 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             plt.close("all")
 
         matplotlib.use("agg")
+        plt.close("all")  # what another test has left
         monkeypatch.setattr(plt, "show", show)
     return drawn
 
@@ -414,33 +415,36 @@ def test_nothing_is_overwritten_without_force(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mine = tmp_path / f"{LESSONS[0]}.ipynb"
-    mine.write_text("my answers")
+    mine.write_text("my answers", encoding="utf-8")
     other = tmp_path / "notes.txt"
-    other.write_text("notes")
+    other.write_text("notes", encoding="utf-8")
     message = refused([str(tmp_path)], capsys)
     assert f"{tmp_path} has files in it" in message
     assert f"--force, which replaces {mine.name}" in message
-    assert (mine.read_text(), sorted(tmp_path.iterdir())) == ("my answers", [mine, other])
+    assert (mine.read_text(encoding="utf-8"), sorted(tmp_path.iterdir())) == (
+        "my answers",
+        [mine, other],
+    )
 
     assert cli.main(["tutorial", str(tmp_path), "--force"]) == 0
     assert mine.read_text(encoding="utf-8") == notebook(LESSONS[0])
-    assert other.read_text() == "notes"
+    assert other.read_text(encoding="utf-8") == "notes"
     assert len(list(tmp_path.iterdir())) == len(LESSONS) + 1
     capsys.readouterr()
     assert "replaces the 5 notebooks there, with your answers" in refused([str(tmp_path)], capsys)
 
 
 def test_a_folder_with_other_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "notes.txt").write_text("notes")
+    (tmp_path / "notes.txt").write_text("notes", encoding="utf-8")
     assert "--force, which writes beside them" in refused([str(tmp_path)], capsys)
 
 
 def test_a_file_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "file"
-    path.write_text("here")
+    path.write_text("here", encoding="utf-8")
     assert f"{path} is a file; give a folder" in refused([str(path)], capsys)
     assert f"{path}" in refused([str(path / "below")], capsys)
-    assert path.read_text() == "here"
+    assert path.read_text(encoding="utf-8") == "here"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions are another thing there")
@@ -464,7 +468,7 @@ def test_all_or_nothing(
 
     # What was there before stays, be it the old one or the new.
     mine = tmp_path / f"{LESSONS[0]}.ipynb"
-    mine.write_text("my answers")
+    mine.write_text("my answers", encoding="utf-8")
     calls.clear()
     refused([str(tmp_path), "--force"], capsys)
     assert list(tmp_path.iterdir()) == [mine]

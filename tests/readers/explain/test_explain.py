@@ -354,7 +354,7 @@ def test_colours_only_on_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     assert terminal.wants_colours(Terminal())  # type: ignore[arg-type]
-    with open(os.devnull) as file:
+    with open(os.devnull, encoding="utf-8") as file:
         assert not terminal.wants_colours(file)
     monkeypatch.setenv("NO_COLOR", "1")
     assert not terminal.wants_colours(Terminal())  # type: ignore[arg-type]
@@ -522,7 +522,7 @@ def vector(x):
 @pytest.fixture
 def source(tmp_path: Path) -> str:
     path = tmp_path / "mine.py"
-    path.write_text(SOURCE)
+    path.write_text(SOURCE, encoding="utf-8")
     return str(path)
 
 
@@ -534,7 +534,7 @@ def test_a_function_of_the_users(source: str, tmp_path: Path) -> None:
     names = [entry["name"] for entry in json.loads(found.stdout)["forward"]]
     assert names[:3] == ["q", "k", "v"]
     assert "weights" in names
-    assert page_file.read_text().startswith("<!doctype html>")
+    assert page_file.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize(

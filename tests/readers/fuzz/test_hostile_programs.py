@@ -151,7 +151,7 @@ def test_what_is_no_program_is_refused(content: bytes, folder: Path) -> None:
 def test_a_number_that_its_dtype_does_not_hold_is_refused(folder: Path) -> None:
     leaf = {"shape": [], "dtype": "float32", "values": [1e308], "requires_grad": True}
     data = {"format": 1, "leaves": [leaf], "steps": [], "outputs": [0]}
-    (folder / "x.py").write_text(json.dumps(data))
+    (folder / "x.py").write_text(json.dumps(data), encoding="utf-8")
     refused(folder / "x.py")
 
 
@@ -169,7 +169,7 @@ def test_what_is_no_file_is_not_waited_for(folder: Path) -> None:
 
 def test_a_script_is_read_and_not_run(folder: Path) -> None:
     path = save(folder, generate(seed=1), 1, "")
-    path.write_text(f"{CODE}\n{path.read_text()}\n{CODE}\n")
+    path.write_text(f"{CODE}\n{path.read_text(encoding='utf-8')}\n{CODE}\n", encoding="utf-8")
     assert said("fuzz", "--against", "complex", "--replay", path.name)[0] == 0
     assert not os.path.exists("executed")
 
@@ -179,7 +179,9 @@ def test_a_note_is_never_code(folder: Path) -> None:
     for note in ('"""', f'"""\n{CODE}\n"""', "\\", '\\"""' + CODE, '"', "\ud800", "\0", "{title}"):
         path = save(folder, generate(seed=1), 1, note)
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        plain = ast.parse(save(folder / "plain", generate(seed=1), 1, "note").read_text())
+        plain = ast.parse(
+            save(folder / "plain", generate(seed=1), 1, "note").read_text(encoding="utf-8")
+        )
         assert [type(x) for x in tree.body] == [type(x) for x in plain.body], note
         assert "mkdir" not in ast.dump(ast.Module(tree.body[1:], []))
         path.unlink()
@@ -202,7 +204,10 @@ NAMES = [
 def function(folder: Path, name: str) -> str:
     """A function in a file of that name, which names its Tensors so as well."""
     path = folder / f"{name}.py"
-    path.write_text(f"def f(x):\n    return ((x * 2).named({name!r}) * x).sum().named({name!r})\n")
+    path.write_text(
+        f"def f(x):\n    return ((x * 2).named({name!r}) * x).sum().named({name!r})\n",
+        encoding="utf-8",
+    )
     return f"{name}.py:f"
 
 
@@ -237,7 +242,7 @@ def test_names_of_files_are_one_line(name: str, folder: Path) -> None:
 @pytest.mark.parametrize("name", ["a\nb", "$\\frac{$", "\udc80", "é‮💥", "<b>&"], ids=ascii)
 def test_names_are_never_markup_in_plots(name: str, folder: Path) -> None:
     rows = "".join(f"{i},{i * i % 7}.5\n" for i in range(20))
-    (folder / f"{name}.csv").write_text(rows)
+    (folder / f"{name}.csv").write_text(rows, encoding="utf-8")
     status, out, err = said("train", "--data", f"{name}.csv", "--epochs", "2", "--plot", "x.svg")
     assert status == 0, err
     assert all(line.isprintable() for line in out.split("\n"))

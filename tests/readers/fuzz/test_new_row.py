@@ -70,13 +70,13 @@ def with_row(folder: Path, row: str) -> dict[str, str]:
     """A copy of the package whose table has one more row, and the environment to import it in."""
     shutil.copytree(PACKAGE, folder / "tinygrad_mlp", ignore=shutil.ignore_patterns("__pycache__"))
     table = folder / "tinygrad_mlp" / "core" / "ops.py"
-    table.write_text(f"{table.read_text('utf-8')}\n{row}\n", "utf-8")
+    table.write_text(f"{table.read_text('utf-8')}\n{row}\n", encoding="utf-8")
     return {**os.environ, "PYTHONPATH": str(folder), "PYTHONUTF8": "1"}
 
 
 def python(environment: dict[str, str], folder: Path, *words: str) -> str:
     done = subprocess.run(
-        [sys.executable, *words], env=environment, cwd=folder, capture_output=True, text=True,
+        [sys.executable, *words], env=environment, cwd=folder, capture_output=True,
         encoding="utf-8",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -90,7 +90,7 @@ def test_a_row_is_all_that_a_new_op_needs(tmp_path: Path) -> None:
 def test_a_wrong_vjp_of_a_new_row_is_found_and_shown_in_one_step(tmp_path: Path) -> None:
     environment = with_row(tmp_path, ROWS["sinh"].replace("1 + out", "2 + out"))
     source = python(environment, tmp_path, "-c", WRONG, "sinh")
-    (tmp_path / "found.py").write_text(source, "utf-8")
+    (tmp_path / "found.py").write_text(source, encoding="utf-8")
     assert "df/dx0 = " in python(environment, tmp_path, "found.py")
 
 
