@@ -632,6 +632,20 @@ def test_an_op_has_a_notation_by_default_or_in_all_forms() -> None:
     assert str(tg.derive(lambda x: full(x, 3.0).sum(), x=x)) == "3 σ(3 x)"
 
 
+def test_a_parameter_may_be_raised_in_a_notation() -> None:
+    quadratic = tg.op(
+        lambda x, y: x * x + y.T,
+        lambda g, x: 2 * g * x,
+        lambda g: g.T,
+        name="quadratic",
+        formula="x² + yᵀ",
+    )
+    f = tg.formula(lambda a, b: quadratic(a + b, b), a=matrix(2, 2), b=matrix(2, 2))
+    assert str(f) == "(a + b)² + bᵀ"
+    assert f.latex == r"\left(a + b\right)^{2} + b^{\top}"
+    assert "<msup><mi>b</mi><mi>⊤</mi></msup>" in f.mathml
+
+
 # Size.
 
 

@@ -15,7 +15,8 @@ from typing import NamedTuple
 # How tightly the parts of something hold together, from a choice to a single thing.
 CHOICE, LOGIC, RELATION, BITS, SUM, BIG, PRODUCT, JOINED, TIGHT, ATOM = range(10)
 
-PIECES = re.compile(r"\\?[^\W\d]\w*|.", re.DOTALL)
+# Words, of which ² and ᵀ are no part though they count as letters and digits; signs.
+PIECES = re.compile(r"\\?[^\W\dᵀ](?:(?![ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹])\w)*|.", re.DOTALL)
 BRACKETED = re.compile(r"\([^()\[\]{}]*\)|\[[^()\[\]{}]*\]|\{[^()\[\]{}]*\}|\|\S[^|]*\||‖[^‖]*‖")
 SIGNS = (
     (CHOICE, r" if "),
