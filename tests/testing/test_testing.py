@@ -463,10 +463,12 @@ def test_own_ops() -> None:
 def test_functions_of_masks_and_indices(constant: Any) -> None:
     x = [1.0, 2.0, 3.0]
     check_op(lambda x, i: x[i] ** 2, (x, constant))
-    with pytest.raises(AssertionError, match=r"VJP: the gradient by input 1\[.\] is") as failed:
+    with pytest.raises(
+        AssertionError, match=r"VJP: the gradient of output 0\[.\] by inp"
+    ) as failed:
         check_op(lambda i, x: x[i] * x[i].detach(), (constant, x))
-    checks = [line.split(": ")[1] for line in str(failed.value).splitlines()]
-    assert checks == ["VJP", "second order"]
+    (line,) = str(failed.value).splitlines()
+    assert "by input 1[" in line
 
 
 @pytest.mark.parametrize(

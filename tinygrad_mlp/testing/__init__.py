@@ -4,7 +4,8 @@
 >>> gradcheck(lambda x: (x * x).sum(), [1.0, 2.0])
 True
 
-- ``gradcheck`` and ``gradgradcheck`` compare a function's gradients with finite differences.
+- ``gradcheck`` and ``gradgradcheck`` compare a function's gradients with finite differences, and
+  raise ``Unsettled`` where these do not tell.
 - ``check_op`` checks all that an op must satisfy: a row of the table, one of your own, a function.
 - ``fuzz`` runs the random programs of a ``Plan`` against oracles, as ``tinygrad-mlp fuzz`` does;
   ``generate`` makes one ``Program``, ``shrink`` makes one smaller, ``script`` writes one as a
@@ -27,7 +28,7 @@ from ..readers.fuzz.shrinking import shrink
 from ..readers.fuzz.specs import OPS
 from ..torch.later import first_use
 from .check_op import check_op
-from .gradcheck import gradcheck, gradgradcheck
+from .gradcheck import Unsettled, gradcheck, gradgradcheck
 
 __all__ = [
     "Answer",
@@ -37,6 +38,7 @@ __all__ = [
     "Program",
     "Report",
     "Unavailable",
+    "Unsettled",
     "check_op",
     "fuzz",
     "generate",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy import ndarray
@@ -13,22 +13,37 @@ import tinygrad_mlp
 
 from ..core import ops
 from ..core.ops import Op
-from .forms import by_compiled, by_formula, by_tape
+from .forms import Gradients, by_compiled, by_formula, by_tape
 from .functions import Function, gradients, inputs_of, leaves_of, outputs_of
-from .gradcheck import EPS, Unsettled, check_first, check_second
+from .gradcheck import EPS, Unsettled, check_first, check_second, check_total
 from .inputs import inputs_for
-from .rows import row_failures
+from .rows import ROW_CHECKS, row_failures
+
+T = TypeVar("T")
+FunctionCheck = Callable[[Any, Function, list[ndarray]], None]
 
 
 def check_op(
-    op: Any, inputs: Any = None, *, examples: int = 40, seed: int = 0, library: Any = None
+    op: Any,
+    inputs: Any = None,
+    *,
+    checks: Sequence[str] | None = None,
+    order: int = 2,
+    examples: int = 40,
+    seed: int = 0,
+    library: Any = None,
 ) -> None:
     """Check all that an op must satisfy; AssertionError with a line for each check that fails.
 
-    ``op`` is the name of a row of the table, an op made by ``tinygrad_mlp.op``, or any function of
-    Tensors. Checked are its value, its VJPs and their VJPs, inputs that broadcast, that have no
-    entries and that are of other dtypes, that nothing writes into an input, and that the compiled
-    form and the formula give the same.
+    ``op`` is the name of a row of the table, an op made by ``tinygrad_mlp.op``, an
+    ``autograd.Function``, or any function of Tensors. Checked are its value, its VJPs and their
+    VJPs, inputs that broadcast, that have no entries and that are of other dtypes, that nothing
+    writes into an input, and that the compiled form and the formula give the same, if there are
+    any: there are none of a Function, or where Python asks for a value. Where a value or a VJP is
+    wrong that alone is reported, as the rest comes of it.
+
+    ``checks`` are those to make, by the names in such a line; ``order`` 1 leaves out the VJPs of
+    VJPs. ValueError for a check that there is none of.
 
     A row is checked on random programs of that op alone, against the complex step. Anything else
     is checked by finite differences, on random inputs: for an op, arrays of one shape, or of shapes
@@ -55,15 +70,31 @@ def check_op(
         op = op.name
     with np.errstate(all="ignore"), lib.enable_grad():
         if isinstance(op, str):
-            failures = dict(row_failures(op, lib, examples, seed))
+            of_row = selected(ROW_CHECKS, checks, order)
+            failures = dict(row_failures(op, lib, examples, seed, of_row))
             name = op
         else:
-            op, inputs = with_options(op, inputs)
-            name = getattr(op, "__name__", "function")
-            failures = dict(function_failures(op, lib, inputs, seed))
+            of_function = selected(FUNCTION_CHECKS, checks, order)
+            op, inputs = with_options(getattr(op, "apply", op), inputs)
+            name = getattr(getattr(op, "__self__", op), "__name__", "function")
+            failures = dict(function_failures(op, lib, inputs, seed, of_function))
     if failures:
         lines = [f"{name}: {check}: {text}" for check, text in failures.items()]
         raise AssertionError("\n".join(lines))
+
+
+def selected(table: Mapping[str, T], names: Sequence[str] | None, order: int) -> dict[str, T]:
+    """The checks of these names up to an order, in the order of the table."""
+    if order not in (1, 2):
+        raise ValueError(f"check_op: order is 1 or 2, not {order!r}")
+    for name in names or ():
+        if name not in table:
+            raise ValueError(f"check_op: {name!r} is not a check; there are: {', '.join(table)}")
+    return {
+        name: test
+        for name, test in table.items()
+        if (names is None or name in names) and (order == 2 or name != "second order")
+    }
 
 
 # Ops of the user's own, and functions.
@@ -88,8 +119,9 @@ def with_options(function: Function, inputs: Any) -> tuple[Function, Any]:
 
 
 def function_failures(
-    function: Function, lib: Any, inputs: Any, seed: int
+    function: Function, lib: Any, inputs: Any, seed: int, checks: Mapping[str, FunctionCheck]
 ) -> Iterator[tuple[str, str]]:
+    """The checks of a function that fail, each once, up to a value or a VJP that is wrong."""
     made: Op | None = getattr(function, "op", None)
     given = [inputs_of(lib, function, inputs)] if inputs is not None else None
     if given is None:
@@ -105,26 +137,29 @@ def function_failures(
                 f"({reasons[0] if reasons else 'none is in its domain'}); give inputs that it "
                 "does, and its options after them"
             )
-    failed, settled, unsettled = set(), set(), {}
-    for arrays in given:
-        for check, test in FUNCTION_CHECKS.items():
-            if check not in failed:
-                try:
-                    test(lib, function, arrays)
-                except Unsettled as error:
-                    unsettled[check] = f"ValueError: {error}"
-                except Exception as error:
-                    failed.add(check)
-                    kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
-                    random = f", for {', '.join(str(a.tolist()) for a in arrays)}"
-                    yield check, f"{kind}{error}{random if inputs is None else ''}"
-                else:
-                    if any(a.size for a in arrays):
-                        settled.add(check)
-    # A random input may be near a kink; but not all of them.
-    for check, text in unsettled.items():
-        if check not in failed | settled:
-            yield check, text
+    for check, test in checks.items():
+        failed = None
+        unsettled: str | None = None
+        settled = False
+        for arrays in given:
+            try:
+                test(lib, function, arrays)
+            except Unsettled as error:
+                unsettled = f"ValueError: {error}"
+            except Exception as error:
+                kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
+                random = f", for {', '.join(str(a.tolist()) for a in arrays)}"
+                failed = f"{kind}{error}{random if inputs is None else ''}"
+                break
+            else:
+                settled |= any(a.size for a in arrays)
+        # A random input may be near a kink; but not all of them.
+        if failed is None and not settled:
+            failed = unsettled
+        if failed is not None:
+            yield check, failed
+            if check in ("value", "VJP"):
+                return
 
 
 def check_value(lib: Any, function: Function, arrays: Sequence[ndarray]) -> None:
@@ -174,22 +209,35 @@ def check_dtypes(lib: Any, function: Function, arrays: Sequence[ndarray]) -> Non
         )
 
 
+def form_of(by: Any, lib: Any, function: Function, arrays: Sequence[ndarray]) -> Gradients | None:
+    """The gradients in some form; None of a plain function that cannot be traced, and has none."""
+    try:
+        found: Gradients = by(lib, function, arrays)
+    except RuntimeError:
+        if by is by_tape or hasattr(function, "op"):
+            raise
+        return None
+    return found
+
+
 def check_inputs(lib: Any, function: Function, arrays: Sequence[ndarray]) -> None:
     """Nothing writes into what it was given: the leaves, or the arrays of the other forms."""
     before = [a.copy() for a in arrays]
     for by in (by_tape, by_compiled, by_formula):
-        by(lib, function, arrays)
+        form_of(by, lib, function, arrays)
         for k, (a, b) in enumerate(zip(arrays, before, strict=True)):
             assert np.array_equal(a, b), f"input {k} was written into"
 
 
 def check_form(by: Any, lib: Any, function: Function, arrays: Sequence[ndarray]) -> None:
     """The gradients in another form: those of the tape, or else right by finite differences."""
-    found = by(lib, function, arrays)
+    found = form_of(by, lib, function, arrays)
+    if found is None:
+        return
     pairs = zip(by_tape(lib, function, arrays), found, strict=True)
     floats = [(a, b) for a, b in pairs if a.dtype.kind == "f"]
     if not all((np.abs(a - b) <= 64 * EPS * np.abs(a)).all() for a, b in floats):
-        check_first(lib, function, arrays, by)
+        check_total(lib, function, arrays, by)
 
 
 def check_formula(lib: Any, function: Function, arrays: Sequence[ndarray]) -> None:
@@ -200,7 +248,7 @@ def check_formula(lib: Any, function: Function, arrays: Sequence[ndarray]) -> No
         check_form(by_formula, lib, lambda *xs: function(*xs) * function(*xs), arrays)
 
 
-FUNCTION_CHECKS: dict[str, Callable[[Any, Function, list[ndarray]], None]] = {
+FUNCTION_CHECKS: dict[str, FunctionCheck] = {
     "value": check_value,
     "VJP": check_first,
     "second order": check_second,

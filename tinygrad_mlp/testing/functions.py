@@ -61,23 +61,81 @@ def outputs_of(function: Function, leaves: Sequence[Any]) -> list[Any]:
 
 
 def gradients(
-    lib: Any, function: Function, leaves: Sequence[Any], graph: bool = False
+    lib: Any, function: Function, leaves: Sequence[Any], cotangents: Sequence[Any] | None = None
 ) -> list[Any]:
-    """Of Σ weights ⊙ output, with zeros where the function does not depend on an input."""
-    outputs = [y for y in outputs_of(function, leaves) if y.requires_grad]
+    """Of Σ weights ⊙ output, with zeros where the function does not depend on an input.
+
+    With a graph where cotangents are given, which stand in the place of the weights.
+    """
+    given = floats(outputs_of(function, leaves))
+    ws = list(map(lib.tensor, map(weights_of, given))) if cotangents is None else cotangents
+    pairs = [(y, w.to(y.dtype)) for y, w in zip(given, ws, strict=True) if y.requires_grad]
+    slopes = slopes_of(lib, pairs, leaves, create_graph=cotangents is not None)
+    return [lib.zeros_like(x) if d is None else d for x, d in zip(leaves, slopes, strict=True)]
+
+
+def slopes_of(
+    lib: Any, pairs: Sequence[tuple[Any, Any]], leaves: Sequence[Any], **options: Any
+) -> list[Any]:
+    """The gradients of outputs with these cotangents, None where there is none."""
+    found: list[Any] = [None] * len(leaves)
     places = [k for k, x in enumerate(leaves) if x.requires_grad]
-    found: dict[int, Any] = {}
-    if outputs:
-        ws = [lib.tensor(weights(y.shape).astype(y.dtype)) for y in outputs]
+    if pairs and places:
+        outputs, cotangents = map(list, zip(*pairs, strict=True))
         of = [leaves[k] for k in places]
-        slopes = lib.grad(outputs, of, ws, create_graph=graph, allow_unused=True)
-        found = {k: d for k, d in zip(places, slopes, strict=True) if d is not None}
-    return [found[k] if k in found else lib.zeros_like(x) for k, x in enumerate(leaves)]
+        slopes = lib.grad(outputs, of, cotangents, allow_unused=True, **options)
+        for k, d in zip(places, slopes, strict=True):
+            found[k] = d
+    return found
+
+
+def jacobian(
+    lib: Any, function: Function, arrays: Sequence[ndarray]
+) -> tuple[list[list[ndarray]], list[str], list[float]]:
+    """For each entry of each output its gradients by all inputs, its name, and its weight.
+
+    The cotangent is that weight, since with 1 a VJP that squares it would pass.
+    """
+    leaves = leaves_of(lib, arrays)
+    outputs = outputs_of(function, leaves)
+    floats(outputs)
+    rows, names, ws = [], [], []
+    for i, y in enumerate(outputs):
+        if y.dtype.kind != "f":
+            continue
+        weight = weights_of(y)
+        for at in np.ndindex(y.shape):
+            slopes: list[Any] = [None] * len(leaves)
+            if y.requires_grad:
+                g = np.zeros_like(weight)
+                g[at] = weight[at]
+                slopes = slopes_of(lib, [(y, lib.tensor(g))], leaves, retain_graph=True)
+            w = float(weight[at])
+            rows.append(
+                [
+                    np.zeros(x.shape) if d is None else d.detach().numpy() / w
+                    for x, d in zip(arrays, slopes, strict=True)
+                ]
+            )
+            names.append(f"{i}{list(at) if at else ''}")
+            ws.append(w)
+    return rows, names, ws
+
+
+def weights_of(y: Any) -> ndarray:
+    """1, −2, 3, … for the entries of an output."""
+    return weights(y.shape).astype(y.dtype)
+
+
+def cotangents_of(lib: Any, function: Function, arrays: Sequence[ndarray]) -> list[ndarray]:
+    """The weights of all outputs, in float64, to be inputs of the gradients."""
+    outputs = floats(outputs_of(function, leaves_of(lib, arrays)))
+    return [weights(y.shape) for y in outputs]
 
 
 def total(lib: Any, outputs: Sequence[Any]) -> Any:
     """Σ weights ⊙ output, of the outputs of a float dtype."""
-    parts = [(y * lib.tensor(weights(y.shape).astype(y.dtype))).sum() for y in floats(outputs)]
+    parts = [(y * lib.tensor(weights_of(y))).sum() for y in floats(outputs)]
     return sum(parts[1:], parts[0])
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from numpy import ndarray
@@ -11,7 +12,7 @@ from ..core import ops
 from ..readers.fuzz.answers import wanted
 from ..readers.fuzz.generating import generate
 from ..readers.fuzz.oracles import oracle
-from ..readers.fuzz.programs import Program, trace, wrong_dtype
+from ..readers.fuzz.programs import Leaf, Program, Step, trace, wrong_dtype
 from ..readers.fuzz.rounding import difference
 from ..readers.fuzz.running import run
 from ..readers.fuzz.scripts import statements
@@ -25,13 +26,15 @@ PATIENCE = 1000  # programs
 RowCheck = Callable[[Any, Program], str | None]  # what is wrong
 
 
-def row_failures(op: str, lib: Any, examples: int, seed: int) -> Iterator[tuple[str, str]]:
+def row_failures(
+    op: str, lib: Any, examples: int, seed: int, checks: Mapping[str, RowCheck]
+) -> Iterator[tuple[str, str]]:
     """The checks of a row that fail, each once, at the smallest program found for it."""
     if op not in ops.TABLE:
         raise ValueError(f"{op!r} is not an op; the ops are: {', '.join(ops.TABLE)}")
     failed: set[str] = set()
     for program in of_one_op(op, examples, seed):
-        for check, test in ROW_CHECKS.items():
+        for check, test in checks.items():
             # What else fails then comes of the same VJP.
             if check in failed or "value and VJP" in failed:
                 continue
@@ -76,7 +79,23 @@ def of_one_op(op: str, examples: int, seed: int) -> Iterator[Program]:
 
 
 def second_order(lib: Any, program: Program) -> str | None:
+    """The gradients of gradients, where the cotangent of the op depends on a leaf too."""
+    program = times_a_leaf(program)
     return against_complex(program, lambda: tape(lib)(program, 2).quantities, 2)
+
+
+def times_a_leaf(program: Program) -> Program:
+    """The program with its last value times a new leaf, whose entries all differ."""
+    (leaves, steps, _), traced = program, trace(program)
+    n, shape = len(leaves), traced.values[-1].shape
+    entries = tuple((1 - i % 2 * 2) * (1 - i / 128) for i in range(math.prod(shape)))
+    moved = [step._replace(inputs=tuple(i + (i >= n) for i in step.inputs)) for step in steps]
+    out = n + len(steps)
+    return Program(
+        (*leaves, Leaf(shape, traced.dtypes[-1], entries)),
+        (*moved, Step("mul", (out, n), {})),
+        (out + 1,),
+    )
 
 
 def first_order(lib: Any, program: Program) -> str | None:

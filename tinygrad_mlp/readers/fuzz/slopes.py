@@ -89,7 +89,7 @@ def derivative(
     start: float = 1 / 32,
     steps: int = 8,
     eps: float = float(np.finfo(np.float64).eps),
-    noise: float = 0.0,
+    noise: Any = 0.0,
 ) -> tuple[Any, Any]:
     """f′(0) by central differences at halved steps, extrapolated to step 0, and its error.
 
