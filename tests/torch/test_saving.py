@@ -5,6 +5,7 @@ import os
 import pickle
 import stat
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,39 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(tree=trees)
 def test_what_is_saved_comes_back(folder: Path, tree: Any) -> None:
     tg.save(tree, folder / "tree")
+    data = (folder / "tree").read_bytes()
     same(tg.load(folder / "tree"), tree)
     assert os.listdir(folder) == ["tree"]
+    tg.save(tree, folder / "tree")
+    assert (folder / "tree").read_bytes() == data
+
+
+@pytest.mark.parametrize("call", [lambda p: tg.save([1], p), tg.load])
+def test_without_safetensors_it_is_said_how_to_have_it(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.delitem(sys.modules, "safetensors.numpy", raising=False)
+    needed = r"^safetensors is not installed: pip install 'tinygrad-mlp\[save\]'$"
+    with pytest.raises(ModuleNotFoundError, match=needed):
+        call(tmp_path / "x")
+
+
+def test_safetensors_reads_what_is_saved(tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    arrays = {
+        "b": np.arange(3),
+        "a": np.float32([[1, 2]]),
+        "c": np.array(True),
+        "d": np.ones((0, 2)),
+    }
+    tg.save({name: tg.tensor(array) for name, array in arrays.items()}, tmp_path / "x")
+    found = load_file(tmp_path / "x")
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
+        assert (found[name] == array).all()
 
 
 def test_other_forms_come_back_in_ours(tmp_path: Path) -> None:
@@ -128,7 +160,7 @@ def test_every_truncation_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"^load: .*nothing was loaded$"):
             tg.load(path)
     path.write_bytes(data + b"\0")
-    with pytest.raises(ValueError, match="longer than its header says"):
+    with pytest.raises(ValueError, match="truncated, damaged or no safetensors file"):
         tg.load(path)
 
 
@@ -170,6 +202,8 @@ def entry(**changes: Any) -> dict[str, Any]:
         {"w": {}},
         {"__metadata__": 3, **entry()},
         entry(dtype="F8"),
+        entry(dtype="BF16", shape=[2]),
+        entry(dtype="U32"),
         entry(dtype=["F32"]),
         entry(shape=[2]),
         entry(shape=[-1]),
@@ -184,8 +218,10 @@ def entry(**changes: Any) -> dict[str, Any]:
         entry(data_offsets=[0.0, 4.0]),
         {**entry(), "v": entry()["w"]},
         entry(dtype="BOOL", shape=[4]),
-        {"__metadata__": {"format": "tinygrad_mlp"}, **entry()},
-        {"__metadata__": {"format": "tinygrad_mlp", "tree": 1, "sha256": 1}, **entry()},
+        {"__metadata__": {"tinygrad_mlp": "{}"}, **entry()},
+        {"__metadata__": {"tinygrad_mlp": "[]"}, **entry()},
+        {"__metadata__": {"tinygrad_mlp": "sha256"}, **entry()},
+        {"__metadata__": {"tinygrad_mlq": '{"sha256": ""}'}, **entry()},
     ],
     ids=str,
 )
@@ -195,18 +231,6 @@ def test_headers_that_lie_are_refused(tmp_path: Path, header: Any) -> None:
     path.write_bytes(struct.pack("<Q", len(text)) + text + b"\2\0\0\0")
     with pytest.raises(ValueError, match="^load: "):
         tg.load(path)
-
-
-def test_a_name_that_comes_twice_is_refused(tmp_path: Path) -> None:
-    entry = '"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}'
-    for header, fits in ((f"{{{entry}}}", True), (f"{{{entry},{entry}}}", False)):
-        path = tmp_path / "x"
-        path.write_bytes(struct.pack("<Q", len(header)) + header.encode() + b"\7")
-        if fits:
-            assert tg.load(path)["a"].tolist() == [7]
-        else:
-            with pytest.raises(ValueError, match="not a safetensors file, or damaged"):
-                tg.load(path)
 
 
 def test_a_file_from_elsewhere_is_a_dict_of_tensors(tmp_path: Path) -> None:

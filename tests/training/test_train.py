@@ -427,6 +427,7 @@ def test_bad_usage_gets_one_line(
         ("torch", "--data {} --against torch", "torch is not installed: pip install 'tinygrad-mlp"),
         ("matplotlib", "--data {} --plot a.png", "pip install 'tinygrad-mlp[plot]'"),
         ("threadpoolctl", "--data {} --threads 1", "pip install 'tinygrad-mlp[train]'"),
+        ("safetensors", "--data {} --checkpoint a", "pip install 'tinygrad-mlp[save]'"),
     ],
 )
 def test_what_is_not_installed_is_said_in_one_line(
@@ -474,7 +475,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(
         ((*options, "--resume", "--lr", "3"), "--lr 0.01 there and 3.0 here"),
         ((*options, "--resume", "--no-compile"), "--compile True there and False here"),
         ((*options, "--resume", "--data", other), "it does not fit: other rows of blobs.csv there"),
-        ((*options, "--resume", "--checkpoint", csv), "it is truncated, or not a safetensors"),
+        ((*options, "--resume", "--checkpoint", csv), "it is truncated, damaged or no safetensors"),
     ):
         assert run(*words) == 2
         err = capsys.readouterr().err

@@ -1,37 +1,48 @@
 """Saving Tensors and loading them: the safetensors format, in which nothing can be executed.
 
-A file is the length of a header, 8 bytes; the header, which is JSON and says of each Tensor its
-dtype, its shape and where its bytes are; and the bytes. What else there is to save, such as the
-epoch, is JSON in the header's ``__metadata__``, beside a SHA-256 of all of it. Files of Tensors
-alone go back and forth between this package and others that know the format.
+What else there is to save, such as the epoch, is JSON in the file's metadata, beside a SHA-256 of
+all of it. Files of Tensors alone go back and forth between this package and others that know the
+format.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from math import prod
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import ndarray
 
+from .accepts import DTYPES
 from .tensor import Tensor, wrap
 
-# json, pathlib, secrets and hashlib, which together take as long to import as the rest of the
-# package, are imported by those who save and load.
+# safetensors, which not everybody has, is imported by those who save and load; as are json,
+# pathlib, secrets and hashlib, which take as long to import as the rest of the package.
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["load", "save"]
 
-DTYPES = {
+# By safetensors' names.
+KINDS = {
     "BOOL": "?", "U8": "u1", "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8",
     "F16": "<f2", "F32": "<f4", "F64": "<f8",
 }  # fmt: skip
-NAMES = {np.dtype(code): name for name, code in DTYPES.items()}
-LONGEST = 100_000_000  # bytes of a header, as other readers have it
 OURS = "tinygrad_mlp"
 PLAIN = (bool, int, float, str, type(None))
+
+
+def require_safetensors() -> None:
+    """ModuleNotFoundError, which says how to install it, where it is not."""
+    try:
+        import safetensors  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name != "safetensors":
+            raise
+        needed = "safetensors is not installed: pip install 'tinygrad-mlp[save]'"
+        raise ModuleNotFoundError(needed, name="safetensors") from None
 
 
 def save(obj: Any, path: str | os.PathLike[str]) -> None:
@@ -40,7 +51,8 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     The file is there in full or not at all: what was there before is replaced in one move, once
     everything is on the disk. Tuples come back as lists, arrays as Tensors; keys are text or ints.
 
-    TypeError for what cannot be saved; OSError where the file cannot be written.
+    TypeError for what cannot be saved; OSError where the file cannot be written;
+    ModuleNotFoundError where the extra ``save`` is not installed.
 
     >>> import tempfile, tinygrad_mlp as tg
     >>> net = tg.nn.Linear(2, 1)
@@ -50,50 +62,79 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     >>> net.load_state_dict(loaded["net"])
     <All keys matched successfully>
     """
+    require_safetensors()
     import json
     from pathlib import Path
 
+    from safetensors import numpy
+
     arrays: dict[str, ndarray] = {}
     try:
-        tree = flattened(obj, "", arrays)
-        described = json.dumps(tree)
+        tree = json.dumps(flattened(obj, "", arrays))
     except RecursionError:
         raise ValueError("save: this contains itself, or is nested too deep") from None
-    header: dict[str, Any] = {}
-    chunks: list[Any] = []
-    at = 0
-    for name, array in arrays.items():
-        array = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(array.shape)
-        header[name] = {
-            "dtype": NAMES[array.dtype],
-            "shape": list(array.shape),
-            "data_offsets": [at, at + array.nbytes],
-        }
-        chunks.append(array.reshape(-1).view(np.uint8).data)
-        at += array.nbytes
-    meta = {"format": OURS, "tree": described, "sha256": digest(header, described, chunks)}
-    text = json.dumps({"__metadata__": meta, **header}).encode()
-    text += b" " * (-len(text) % 8)
-    replace_file(Path(path), [len(text).to_bytes(8, "little"), text, *chunks])
+    # One entry, since safetensors writes several in any order.
+    meta = {OURS: json.dumps({"sha256": digest(tree, arrays), "tree": tree})}
+    # It ends the process where memory runs out, and needs this much; NumPy has an exception.
+    np.empty(3 * sum(array.nbytes for array in arrays.values()) + 2**20, np.uint8)
+    replace_file(Path(path), [numpy.save(arrays, meta)])
 
 
 def load(path: str | os.PathLike[str]) -> Any:
     """What ``save`` wrote; of a safetensors file from elsewhere, a dict of Tensors by name.
 
-    Nothing in a file is ever executed, and no more is read than its header says. ValueError
-    where it is truncated, was changed since it was saved, or is not such a file at all; OSError
-    where it cannot be read.
+    Nothing in a file is ever executed. ValueError where it is truncated, was changed since it was
+    saved, or is not such a file at all; OSError where it cannot be read; ModuleNotFoundError where
+    the extra ``save`` is not installed.
     """
+    require_safetensors()
+    import json
     from pathlib import Path
+
+    from safetensors import SafetensorError
 
     if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
         raise ValueError(f"load: {path}: it is a device or a pipe, not a file; nothing was loaded")
+    open(path, "rb").close()  # whose errors name the file
     try:
-        with open(path, "rb") as file:
-            return parsed(file, os.fstat(file.fileno()).st_size)
+        meta, arrays = parts(path)
+        if OURS not in meta and not any("sha256" in text for text in meta.values()):
+            return {name: wrap(array) for name, array in arrays.items()}
+        saved = json.loads(meta.get(OURS, "{}"))
+        if saved.get("sha256") != digest(saved.get("tree", ""), arrays):
+            raise ValueError("it was damaged or changed since it was saved")
+        return unflattened(json.loads(saved["tree"]), arrays)
+    except SafetensorError as error:
+        why = f"it is truncated, damaged or no safetensors file ({error})"
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        why = str(error) if type(error) is ValueError else "its header is not a safetensors header"
-        raise ValueError(f"load: {path}: {why}; nothing was loaded") from None
+        why = str(error) if type(error) is ValueError else "its metadata was not written by save"
+    raise ValueError(f"load: {path}: {why}; nothing was loaded")
+
+
+def parts(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, ndarray]]:
+    """The metadata of a file, and its arrays by name."""
+    from safetensors import safe_open
+
+    with safe_open(path, "numpy") as file:
+        meta = file.metadata() or {}
+        entries = {name: file.get_slice(name) for name in file.offset_keys()}
+        kinds = {name: (entry.get_dtype(), entry.get_shape()) for name, entry in entries.items()}
+    for name, (kind, _) in kinds.items():
+        if kind not in KINDS:
+            raise ValueError(f"{name} has the dtype {kind}, which a Tensor cannot have")
+    dtypes = {name: (np.dtype(KINDS[kind]), shape) for name, (kind, shape) in kinds.items()}
+    arrays = {}
+    # NumPy reads them, one after the other to the end, and has an exception where memory runs out.
+    with open(path, "rb") as raw:
+        raw.seek(
+            -sum(dtype.itemsize * prod(shape) for dtype, shape in dtypes.values()), os.SEEK_END
+        )
+        for name, (dtype, shape) in dtypes.items():
+            array = np.fromfile(raw, dtype, prod(shape))
+            if dtype.kind == "b" and array.view(np.uint8).max(initial=0) > 1:
+                raise ValueError(f"{name} has entries that are neither true nor false")
+            arrays[name] = array.astype(dtype.newbyteorder("="), copy=False).reshape(shape)
+    return meta, arrays
 
 
 def flattened(value: Any, name: str, arrays: dict[str, ndarray]) -> Any:
@@ -103,12 +144,13 @@ def flattened(value: Any, name: str, arrays: dict[str, ndarray]) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, ndarray):
-        if value.dtype.newbyteorder("<") not in NAMES:
+        if value.dtype.newbyteorder("=") not in DTYPES:
             raise TypeError(f"save: {name or 'the array'} has the dtype {value.dtype}")
-        key = name or "tensor"
+        key = (name or "tensor").encode(errors="replace").decode()  # what UTF-8 can say
         if key in arrays or key == "__metadata__":
             key = next(k for k in (f"{key}#{i}" for i in range(len(arrays) + 1)) if k not in arrays)
-        arrays[key] = value
+        # In one piece, row by row and in the machine's byte order, as safetensors takes it.
+        arrays[key] = np.asarray(value, value.dtype.newbyteorder("="), order="C")
         return {"tensor": key}
     if isinstance(value, PLAIN):
         return value
@@ -127,62 +169,6 @@ def flattened(value: Any, name: str, arrays: dict[str, ndarray]) -> Any:
     )
 
 
-def parsed(file: BinaryIO, length: int) -> Any:
-    """The content of a file of so many bytes."""
-    import json
-
-    size = int.from_bytes(file.read(8), "little")
-    if length < 8 or size > min(LONGEST, length - 8):
-        raise ValueError("it is truncated, or not a safetensors file")
-    try:
-        header = json.loads(file.read(size).decode(), object_pairs_hook=each_once)
-    except ValueError:
-        raise ValueError("it is not a safetensors file, or damaged") from None
-    if not isinstance(header, dict):
-        raise ValueError("it is not a safetensors file")
-    meta = header.pop("__metadata__", {})
-    places = {}
-    at = 0
-    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
-        start, end = entry["data_offsets"]
-        shape = tuple(entry["shape"])
-        if entry["dtype"] not in DTYPES:
-            raise ValueError(f"{name} has the dtype {entry['dtype']}, which a Tensor cannot have")
-        dtype = np.dtype(DTYPES[entry["dtype"]])
-        if any(type(n) is not int or n < 0 for n in shape):
-            raise ValueError(f"{name} has the shape {shape}")
-        if start != at or end - start != prod(shape) * dtype.itemsize:
-            raise ValueError(f"the place of {name} does not fit its shape {shape}")
-        places[name] = dtype, shape, slice(start, end)
-        at = end
-    if at > length - 8 - size:
-        raise ValueError("it is truncated")
-    if at < length - 8 - size:
-        raise ValueError("it is longer than its header says")
-    body = memoryview(file.read(at))
-    if len(body) < at:
-        raise ValueError("it became shorter while it was read")
-    arrays = {}
-    for name, (dtype, shape, place) in places.items():
-        raw = np.frombuffer(body[place], np.uint8)
-        if dtype.kind == "b" and raw.max(initial=0) > 1:
-            raise ValueError(f"{name} has entries that are neither true nor false")
-        array = raw.copy().view(dtype).reshape(shape)
-        arrays[name] = array.astype(dtype.newbyteorder("="), copy=False)
-    if meta.get("format") != OURS and not {"tree", "sha256"} & meta.keys():
-        return {name: wrap(array) for name, array in arrays.items()}
-    if meta["format"] != OURS or meta["sha256"] != digest(header, meta["tree"], [body]):
-        raise ValueError("it was damaged or changed since it was saved")
-    return unflattened(json.loads(meta["tree"]), arrays)
-
-
-def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a name comes twice")  # of two readers each may take another one
-    return found
-
-
 def unflattened(tree: Any, arrays: dict[str, ndarray]) -> Any:
     if not isinstance(tree, dict):
         return tree
@@ -194,17 +180,18 @@ def unflattened(tree: Any, arrays: dict[str, ndarray]) -> Any:
     return {key: unflattened(part, arrays) for key, part in content}
 
 
-def digest(header: dict[str, Any], tree: str, chunks: list[Any]) -> str:
+def digest(tree: str, arrays: dict[str, ndarray]) -> str:
     import json
     from hashlib import sha256
 
-    found = sha256(json.dumps([header, tree], sort_keys=True).encode())
-    for chunk in chunks:
-        found.update(chunk)
+    found = sha256(tree.encode())
+    for name, array in sorted(arrays.items()):
+        found.update(json.dumps([name, array.dtype.name, array.shape]).encode())
+        found.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
     return found.hexdigest()
 
 
-def replace_file(path: Path, chunks: list[Any]) -> None:
+def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
     """Write a file such that at each moment either the old one is there or the new one."""
     from secrets import token_hex
 

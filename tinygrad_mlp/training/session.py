@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
-from ..torch.saving import load, save
+from ..torch.saving import load, require_safetensors, save
 from .loop import Run
 from .meanwhile import interrupts, progress
 from .plot import require_plot
@@ -41,6 +41,8 @@ def check_files(plan: Plan, resume: bool, alone: bool) -> None:
             raise ValueError(f"{name}: cannot be written: {error.strerror}") from None
     if plan.plot:
         require_plot(Path(plan.plot))
+    if checkpoint:
+        require_safetensors()
     if checkpoint and Path(checkpoint).exists():
         if not resume:
             raise ValueError(f"{checkpoint} is there; --resume goes on from it, or remove it first")
