@@ -10,8 +10,8 @@ import numpy as np
 
 from .accepts import DOUBLE, FLOAT, LONG, as_dtype, as_float, as_int, as_number, as_shape
 from .devices import require_cpu
+from .fused import multiply_add
 from .hints import says_what_it_takes
-from .random.fused import multiply_add
 from .tensor import Number, Tensor, wrap
 
 if TYPE_CHECKING:

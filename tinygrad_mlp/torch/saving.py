@@ -7,21 +7,20 @@ format.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
+from hashlib import sha256
 from math import prod
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 from .accepts import DTYPES
 from .tensor import Tensor, wrap
-
-# safetensors, which not everybody has, is imported by those who save and load; as are json,
-# pathlib, secrets and hashlib, which take as long to import as the rest of the package.
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["load", "save"]
 
@@ -63,9 +62,6 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     <All keys matched successfully>
     """
     require_safetensors()
-    import json
-    from pathlib import Path
-
     from safetensors import numpy
 
     arrays: dict[str, ndarray] = {}
@@ -88,14 +84,10 @@ def load(path: str | os.PathLike[str]) -> Any:
     the extra ``save`` is not installed.
     """
     require_safetensors()
-    import json
-    from pathlib import Path
-
     from safetensors import SafetensorError
 
     if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
         raise ValueError(f"load: {path}: it is a device or a pipe, not a file; nothing was loaded")
-    open(path, "rb").close()  # whose errors name the file
     try:
         meta, arrays = parts(path)
         if OURS not in meta and not any("sha256" in text for text in meta.values()):
@@ -115,26 +107,21 @@ def parts(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, ndarr
     """The metadata of a file, and its arrays by name."""
     from safetensors import safe_open
 
-    with safe_open(path, "numpy") as file:
-        meta = file.metadata() or {}
-        entries = {name: file.get_slice(name) for name in file.offset_keys()}
-        kinds = {name: (entry.get_dtype(), entry.get_shape()) for name, entry in entries.items()}
-    for name, (kind, _) in kinds.items():
-        if kind not in KINDS:
-            raise ValueError(f"{name} has the dtype {kind}, which a Tensor cannot have")
-    dtypes = {name: (np.dtype(KINDS[kind]), shape) for name, (kind, shape) in kinds.items()}
     arrays = {}
-    # NumPy reads them, one after the other to the end, and has an exception where memory runs out.
-    with open(path, "rb") as raw:
-        raw.seek(
-            -sum(dtype.itemsize * prod(shape) for dtype, shape in dtypes.values()), os.SEEK_END
-        )
-        for name, (dtype, shape) in dtypes.items():
+    # NumPy reads the entries, one after the other, and has an exception where memory runs out.
+    with open(path, "rb") as raw, safe_open(path, "numpy") as file:
+        raw.seek(8 + int.from_bytes(raw.read(8), "little"))  # past the header and its length
+        for name in file.offset_keys():
+            entry = file.get_slice(name)
+            kind, shape = entry.get_dtype(), entry.get_shape()
+            if kind not in KINDS:
+                raise ValueError(f"{name} has the dtype {kind}, which a Tensor cannot have")
+            dtype = np.dtype(KINDS[kind])
             array = np.fromfile(raw, dtype, prod(shape))
             if dtype.kind == "b" and array.view(np.uint8).max(initial=0) > 1:
                 raise ValueError(f"{name} has entries that are neither true nor false")
             arrays[name] = array.astype(dtype.newbyteorder("="), copy=False).reshape(shape)
-    return meta, arrays
+        return file.metadata() or {}, arrays
 
 
 def flattened(value: Any, name: str, arrays: dict[str, ndarray]) -> Any:
@@ -181,9 +168,6 @@ def unflattened(tree: Any, arrays: dict[str, ndarray]) -> Any:
 
 
 def digest(tree: str, arrays: dict[str, ndarray]) -> str:
-    import json
-    from hashlib import sha256
-
     found = sha256(tree.encode())
     for name, array in sorted(arrays.items()):
         found.update(json.dumps([name, array.dtype.name, array.shape]).encode())
@@ -193,8 +177,6 @@ def digest(tree: str, arrays: dict[str, ndarray]) -> str:
 
 def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
     """Write a file such that at each moment either the old one is there or the new one."""
-    from secrets import token_hex
-
     path = path.resolve()  # not the link that leads there
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise ValueError(f"save: {path}: it is a device or a pipe, not a file; nothing was saved")

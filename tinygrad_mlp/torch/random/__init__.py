@@ -2,7 +2,8 @@
 
 ``stream`` is the engine, MT19937, seeded as ``numpy.random.RandomState`` seeds it; ``uniform``,
 ``normal`` and ``integers`` make numbers of its 32-bit words as PyTorch 2.13 does, with ``cephes``
-and ``fused`` for the arithmetic of its kernels. A ``generator`` is what a program draws from.
+for the functions of its kernels. A ``generator`` is what a program draws from, and ``creation`` and
+``in_place`` make Tensors.
 """
 
 from .generator import Generator, default_generator, manual_seed

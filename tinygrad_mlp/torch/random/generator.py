@@ -13,8 +13,8 @@ import numpy as np
 
 from ...core.tape import is_tracing
 from ..accepts import as_float
+from ..fused import multiply_add
 from . import integers
-from .fused import multiply_add
 from .normal import fill_normal
 from .stream import Stream
 from .uniform import fill
