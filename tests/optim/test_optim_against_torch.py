@@ -275,3 +275,12 @@ def test_an_optimiser_of_ones_own() -> None:
         found.append((printed, [*losses, *value(w), *value(v), *state["state"][0]["mean"]]))
     assert found[0][0] == found[1][0]
     np.testing.assert_allclose(found[0][1], found[1][1], 1e-14)
+
+
+def test_the_printed_form() -> None:
+    found = []
+    for lib in LIBRARIES:
+        w = [lib.zeros(1) for _ in range(3)]
+        optimisers = [own(lib, w, rate=0.5), own(lib, [{"params": [x]} for x in w], beta=0.25)]
+        found.append([f"{form(o)}" for o in optimisers for form in (str, repr)])
+    assert found[0] == found[1]

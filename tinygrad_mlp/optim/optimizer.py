@@ -65,29 +65,34 @@ class Optimizer:
         self.param_groups: list[Group] = []
         if isinstance(params, Tensor | Mapping) or not isinstance(params, Iterable):
             kind = type(params).__name__
-            raise TypeError(f"{self}: params is a list of Tensors, or of groups, not one {kind}")
+            raise TypeError(
+                f"{self._name}: params is a list of Tensors, or of groups, not one {kind}"
+            )
         groups = list(params)
         if not groups:
-            raise ValueError(f"{self}: there are no parameters to train")
+            raise ValueError(f"{self._name}: there are no parameters to train")
         if not isinstance(groups[0], Mapping):
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(group)
 
-    def __str__(self) -> str:
+    @property
+    def _name(self) -> str:
         return type(self).__name__
 
     def __repr__(self) -> str:
-        lines = [f"{self} ("]
+        lines = [f"{self._name} ("]
         for i, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {i}")
-            lines += [f"    {k}: {v}" for k, v in sorted(group.items()) if k != "params"]
-        return "\n".join([*lines, ")"])
+            options = (f"    {k}: {v}\n" for k, v in sorted(group.items()) if k != "params")
+            lines.append(f"Parameter Group {i}\n{''.join(options)}")
+        return "\n".join(lines) + ")"
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Train more parameters: ``{"params": […], …}``, with options of their own if need be."""
         if not isinstance(param_group, Mapping) or "params" not in param_group:
-            raise TypeError(f'{self}: a group is a dict, {{"params": [...]}}, with its options')
+            raise TypeError(
+                f'{self._name}: a group is a dict, {{"params": [...]}}, with its options'
+            )
         params = param_group["params"]
         params = [params] if isinstance(params, Tensor) else list(params)
         # As named_parameters gives them.
@@ -95,20 +100,20 @@ class Optimizer:
         known = {id(p) for group in self.param_groups for p in group["params"]}
         for p in params:
             if not isinstance(p, Tensor):
-                raise TypeError(f"{self}: a parameter is a Tensor, not {type(p).__name__}")
+                raise TypeError(f"{self._name}: a parameter is a Tensor, not {type(p).__name__}")
             if not p.is_leaf:
                 raise ValueError(
-                    f"{self}: a parameter is a leaf, not the result of an op; "
+                    f"{self._name}: a parameter is a leaf, not the result of an op; "
                     "make one with .detach().clone().requires_grad_()"
                 )
             if id(p) in known:
-                raise ValueError(f"{self}: a parameter of shape {p.shape} is given twice")
+                raise ValueError(f"{self._name}: a parameter of shape {p.shape} is given twice")
             known.add(id(p))
         group = {"params": params, **self.defaults, **{**param_group, "params": params}}
         unknown = group.keys() - self.defaults.keys() - {"params", "initial_lr"}
         if unknown:
             raise TypeError(
-                f"{self}: {', '.join(sorted(unknown))} is not an option; "
+                f"{self._name}: {', '.join(sorted(unknown))} is not an option; "
                 f"the options are {', '.join(self.defaults)}"
             )
         self.check(group)
@@ -122,8 +127,8 @@ class Optimizer:
         """A group's options in the form in which ``updated`` takes them."""
         for name in self.flags:
             if not isinstance(group[name], int | np.bool):
-                raise TypeError(f"{self}: {name} is True or False, not {brief(group[name])}")
-        return {**group, **{k: as_number(self, k, group[k]) for k in self.numbers}}
+                raise TypeError(f"{self._name}: {name} is True or False, not {brief(group[name])}")
+        return {**group, **{k: as_number(self._name, k, group[k]) for k in self.numbers}}
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Let go of the gradients of all parameters, or set them to zeros."""
@@ -206,10 +211,10 @@ class Optimizer:
             groups, states = list(state_dict["param_groups"]), dict(state_dict["state"])
             sizes = [len(group["params"]) for group in groups]
         except (TypeError, KeyError, ValueError):
-            raise ValueError(f"{self}: this is not what state_dict() returned") from None
+            raise ValueError(f"{self._name}: this is not what state_dict() returned") from None
         if sizes != [len(group["params"]) for group in self.param_groups]:
             raise ValueError(
-                f"{self}: groups of {sizes} parameters, but the optimiser has "
+                f"{self._name}: groups of {sizes} parameters, but the optimiser has "
                 f"{[len(group['params']) for group in self.param_groups]}"
             )
         new_groups: list[Group] = []
@@ -217,7 +222,9 @@ class Optimizer:
         for mine, group in zip(self.param_groups, groups):
             unknown = self.defaults.keys() - group.keys()
             if unknown:
-                raise ValueError(f"{self}: the option {', '.join(sorted(unknown))} is missing")
+                raise ValueError(
+                    f"{self._name}: the option {', '.join(sorted(unknown))} is missing"
+                )
             options = {k: v for k, v in group.items() if k in self.defaults or k == "initial_lr"}
             new_groups.append({**deepcopy(options), "params": mine["params"]})
             self.check(new_groups[-1])
@@ -239,14 +246,14 @@ class Optimizer:
                 array = loaded(value).astype(p.dtype)
                 if array.shape != p.shape:
                     raise ValueError(
-                        f"{self}: {name} of parameter {place} has the shape {array.shape}; "
+                        f"{self._name}: {name} of parameter {place} has the shape {array.shape}; "
                         f"{p.shape} is needed"
                     )
                 state[name] = array
             elif name == "step":
                 state[name] = int(value)
             elif value is not None:
-                raise ValueError(f"{self}: a state has no {name!r}")
+                raise ValueError(f"{self._name}: a state has no {name!r}")
         return state
 
 
@@ -272,7 +279,7 @@ def copied(value: Any, dtype: np.dtype[Any] | None = None) -> Any:
 
 def require(optimiser: Optimizer, group: Group, name: str, holds: bool, what: str) -> None:
     if not holds:
-        raise ValueError(f"{optimiser}: {name} {what}; it is {group[name]}")
+        raise ValueError(f"{optimiser._name}: {name} {what}; it is {group[name]}")
 
 
 def require_not_negative(optimiser: Optimizer, group: Group, *names: str) -> None:

@@ -124,10 +124,10 @@ class Adam(Optimizer):
     def options(self, group: Group) -> Group:
         """A group's options in the form in which ``updated`` takes them."""
         try:
-            betas = tuple(as_number(self, "each of betas", beta) for beta in group["betas"])
+            betas = tuple(as_number(self._name, "each of betas", beta) for beta in group["betas"])
         except TypeError as error:
             raise TypeError(
-                f"{self}: betas are two numbers, not {brief(group['betas'])}"
+                f"{self._name}: betas are two numbers, not {brief(group['betas'])}"
             ) from error
         return {**super().options(group), "betas": betas}
 
