@@ -36,34 +36,54 @@ def steps(params: list[tg.Tensor], optimiser: optim.Optimizer, n: int) -> None:
         optimiser.step()
 
 
-def test_sgd_by_hand() -> None:
+# The rules by hand: compiled steps use the same, so that they are no witness.
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"momentum": 0.5, "weight_decay": 0.25},
+        {"momentum": 0.5, "dampening": 0.25, "maximize": True},
+        {"momentum": 0.5, "nesterov": True, "weight_decay": 0.25},
+    ],
+)
+def test_sgd_by_hand(options: dict[str, Any]) -> None:
     p = tg.tensor(np.array(1.0), requires_grad=True)
-    optimiser = optim.SGD([p], lr=0.5, momentum=0.5, weight_decay=0.25)
+    optimiser = optim.SGD([p], lr=0.5, **options)
+    momentum, dampening = options.get("momentum", 0), options.get("dampening", 0)
     expected, v = 1.0, None
     for _ in range(4):
         optimiser.zero_grad()
         (3 * p).backward()
         optimiser.step()
-        g = 3 + 0.25 * expected
-        v = g if v is None else 0.5 * v + g
-        expected -= 0.5 * v
+        g = (-3 if "maximize" in options else 3) + options.get("weight_decay", 0) * expected
+        v = g if v is None else momentum * v + (1 - dampening) * g
+        expected -= 0.5 * (g + momentum * v if "nesterov" in options else v)
+        # All of these numbers have a few binary digits.
         assert p.item() == expected
 
 
+@pytest.mark.parametrize("amsgrad", [False, True])
+@pytest.mark.parametrize("maximize", [False, True])
 @pytest.mark.parametrize("decoupled", [False, True])
-def test_adam_by_hand(decoupled: bool) -> None:
+def test_adam_by_hand(decoupled: bool, maximize: bool, amsgrad: bool) -> None:
     p = tg.tensor(np.array(1.0), requires_grad=True)
     make = optim.AdamW if decoupled else optim.Adam
-    optimiser = make([p], lr=0.1, betas=(0.5, 0.75), eps=0.01, weight_decay=0.5)
-    x, m, v = 1.0, 0.0, 0.0
-    for t in range(1, 5):
+    flags = {"maximize": maximize, "amsgrad": amsgrad}
+    optimiser = make([p], lr=0.1, betas=(0.5, 0.75), eps=0.01, weight_decay=0.5, **flags)
+    x, m, v, most = 1.0, 0.0, 0.0, 0.0
+    for t in range(1, 6):
         optimiser.zero_grad()
-        (3 * p).backward()
+        slope = 3 / t**2  # less and less, so that the largest v is none of the latest
+        (slope * p).backward()
         optimiser.step()
-        g = 3 if decoupled else 3 + 0.5 * x
+        g = -slope if maximize else slope
+        g += 0 if decoupled else 0.5 * x
         m, v = 0.5 * m + 0.5 * g, 0.75 * v + 0.25 * g * g
+        most = max(most, v) if amsgrad else v
         x -= 0.1 * 0.5 * x if decoupled else 0
-        x -= 0.1 * (m / (1 - 0.5**t)) / (sqrt(v / (1 - 0.75**t)) + 0.01)
+        x -= 0.1 * (m / (1 - 0.5**t)) / (sqrt(most / (1 - 0.75**t)) + 0.01)
         assert p.item() == pytest.approx(x, rel=1e-14)
 
 
@@ -119,6 +139,22 @@ def test_a_state_dict_is_a_copy() -> None:
     optimiser.load_state_dict(state)
     steps(params, optimiser, 1)
     np.testing.assert_array_equal(value(state["state"][0]["exp_avg"]), saved)
+    # Whoever writes into the optimiser's arrays does not change it either.
+    state = optimiser.state_dict()
+    before = value(state["state"][0]["exp_avg"]).copy()
+    optimiser.state[params[0]]["exp_avg"][:] = 9
+    np.testing.assert_array_equal(value(state["state"][0]["exp_avg"]), before)
+
+
+def test_what_is_kept_is_in_memory_of_its_own() -> None:
+    """Of a first gradient, too, which a compiled program may write into again."""
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    optimiser = optim.SGD([w], lr=0.25, momentum=0.5)
+    w.grad = gradient = tg.ones(2)
+    optimiser.step()
+    kept = optimiser.state[w]["momentum_buffer"]
+    assert kept.tolist() == [1, 1]
+    assert not np.shares_memory(kept, gradient.numpy())
 
 
 @pytest.mark.parametrize(

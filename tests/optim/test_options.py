@@ -160,6 +160,16 @@ def test_an_optimiser_of_ones_own_has_its_own_options_and_state() -> None:
     assert state["param_groups"][0]["how"] == "plain"
 
 
+def test_state_of_ones_own_takes_the_dtype_of_its_parameter() -> None:
+    one, two = parameters(), parameters("float32")
+    optimiser, heir = Momentum(one), Momentum(two)
+    steps(one, optimiser, 1)
+    heir.load_state_dict(optimiser.state_dict())
+    assert heir.state[two[0]]["mean"].dtype == np.float32
+    steps(two, heir, 1)
+    assert two[0].dtype == np.float32
+
+
 def test_an_optimiser_of_ones_own_may_have_no_options_at_all() -> None:
     class Halves(optim.Optimizer):
         def __init__(self, params: Any) -> None:

@@ -71,6 +71,18 @@ def test_a_group_that_comes_after_the_schedule_is_scheduled(
     assert goes_on.get_last_lr() == schedule.get_last_lr()
 
 
+def test_a_group_that_comes_may_say_what_its_rate_was_at_first() -> None:
+    optimiser = optim.SGD(parameters(), lr=1.0)
+    schedule = SCHEDULES["CosineAnnealingLR"](optimiser)
+    schedule.step()
+    group = {"params": [tg.ones(1)], "lr": 0.75 * 2, "initial_lr": 2.0}
+    optimiser.add_param_group(group)
+    for _ in range(9):
+        schedule.step()
+        one, late = schedule.get_last_lr()
+        assert late == pytest.approx(2 * one, rel=1e-12, abs=1e-15)
+
+
 def test_schedules_save_their_state() -> None:
     optimiser = optim.SGD(parameters(), lr=1.0)
     schedule = optim.lr_scheduler.StepLR(optimiser, 2, 0.5)
