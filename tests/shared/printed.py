@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,10 @@ class Misfit(Exception):  # noqa: N818 (it says what is wrong, not that somethin
     """The formula means nothing by the rules."""
 
 
+class Unsized(Misfit):
+    """It means something only for one who knows how many ones there are."""
+
+
 @dataclass(frozen=True)
 class Value:
     """An array of two axes whose free axes are as long as need be; a number; or a larger array."""
@@ -38,7 +42,8 @@ class Value:
     array: ndarray
     free: frozenset[int] = NONE
     is_identity: bool = False
-    is_matrix: bool = False  # entered or reshaped with two axes, though it reads as a column
+    is_matrix: bool = False  # reshaped to n×1, which among larger arrays is no vector
+    axes: int | None = None  # of what was entered
 
     @property
     def is_number(self) -> bool:
@@ -51,8 +56,8 @@ class Value:
                 raise Misfit(f"an identity of shape {shape}")
             return np.eye(shape[0]) * self.array
         own = self.array.shape
-        if len(shape) > 2 and self.free and self.array.size == 1:
-            return np.broadcast_to(self.array, shape)  # 𝟏, of any shape
+        if len(shape) > 2 and self.free:
+            return np.broadcast_to(self.array, shape)
         if len(own) != len(shape) or any(
             a != b and i not in self.free for i, (a, b) in enumerate(zip(own, shape))
         ):
@@ -69,10 +74,11 @@ def value_of(array: Any) -> Value:
         return Value(array.reshape(()))
     if array.ndim == 1:
         return Value(array[:, None])
-    return Value(array, is_matrix=array.ndim == 2)
+    return Value(array)
 
 
 def elementwise(function: Callable[..., Any], *values: Value) -> Value:
+    values = tuple(as_number(v) for v in values)
     arrays = [v for v in values if not v.is_number]
     if any(v.array.ndim > 2 for v in arrays):
         plain = [as_in_numpy(v) for v in values]
@@ -94,6 +100,10 @@ def elementwise(function: Callable[..., Any], *values: Value) -> Value:
     return Value(np.asarray(found), free, is_matrix=any(v.is_matrix for v in arrays))
 
 
+def as_number(v: Value) -> Value:
+    return Value(v.array.reshape(())) if v.array.ndim > 2 and v.array.size == 1 else v
+
+
 def as_in_numpy(v: Value) -> ndarray:
     return v.array[:, 0] if is_column(v) and not v.is_matrix else v.array
 
@@ -107,12 +117,14 @@ def multiplied(x: Value, y: Value) -> Value:
     for scaled, number in ((y, x), (x, y)):
         if number.is_number or (number.array.size == 1 and number.array.ndim > 2):
             c = number.array.reshape(())
-            return Value(scaled.array * c, scaled.free, scaled.is_identity)
+            return replace(scaled, array=scaled.array * c)
     if x.is_identity or y.is_identity:
         other, identity = (y, x) if x.is_identity else (x, y)
         return Value(other.array * identity.array, other.free, other.is_identity)
     if x.array.ndim > 2 or y.array.ndim > 2:
-        return Value(x.array @ y.array)
+        left = x.fitted((x.array.shape[0], y.array.shape[-2])) if 1 in x.free else x.array
+        right = y.fitted((x.array.shape[-1], y.array.shape[1])) if 0 in y.free else y.array
+        return Value(left @ right, x.free - {1} | y.free - {0})
     if 1 in x.free and 0 in y.free:
         raise Misfit("𝟏ᵀ 𝟏, which is as much as there are ones")
     left = x.fitted((x.array.shape[0], y.array.shape[0])) if 1 in x.free else x.array
@@ -133,7 +145,7 @@ def transposed(x: Value) -> Value:
 def known(x: Value) -> ndarray:
     """The entries of an array whose size is known."""
     if x.free or x.is_identity:
-        raise Misfit("nobody knows how large it is")
+        raise Unsized("nobody knows how large it is")
     return x.array
 
 
@@ -164,9 +176,9 @@ def shaped(x: Value, to: str, broadcasts: bool) -> Value:
     else:
         sizes = dict(enumerate(x.array.shape))
         for axis in x.free:
-            sizes[axis] = math.prod(shape) // max(x.array.size, 1)
+            sizes[x.array.ndim - 2 + axis] = math.prod(shape) // max(x.array.size, 1)
         found = x.fitted(tuple(sizes.values())).reshape(shape)
-    return value_of(found) if len(shape) < 3 else Value(found)
+    return Value(found, is_matrix=True) if len(shape) > 1 and found.size > 1 else value_of(found)
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -335,7 +347,9 @@ class Reading:
             return self.call(text)
         if text in self.names:
             found = self.names[text]
-            return found if isinstance(found, Value) else value_of(found)
+            if isinstance(found, Value):
+                return found
+            return replace(value_of(found), axes=np.ndim(found))
         raise Misfit(f"{text!r} means nothing")
 
     def norm(self) -> Value:
@@ -398,19 +412,16 @@ class Reading:
             self.place += 1
             if depth == 0:
                 break
-        index = eval(
-            f"np.index_exp{found.replace('−', '-').replace('…', '...')}",
-            {"np": np},
-            self.constants(),
-        )
-        if x.free and x.array.size == 1:
-            return Value(x.array, frozenset([0, 1]))  # some of many ones
+        text = found.replace("−", "-").replace("…", "...")
+        index = eval(f"np.index_exp{text}", {"np": np}, self.constants())
+        if x.free and index[:1] == (slice(None),) and all(isinstance(i, slice) for i in index):
+            return Value(x.array[index], x.free)
         array = x.fitted(tuple(9 if a in x.free else n for a, n in enumerate(x.array.shape)))
         entries = [i for i in index if i is not None and i is not ...]
         open_ended = [isinstance(i, slice) and i.stop is None for i in entries]
         if any(open_ended[a] for a in x.free if a < len(entries)):
-            raise Misfit("the end of what is as long as need be")
-        if is_column(x) and len(entries) < 2:
+            raise Unsized("the end of what is as long as need be")
+        if is_column(x) and x.axes != 2 and len(entries) < 2:
             array = array[:, 0]
         elif x.is_number:
             array = array.reshape((1,) * len(entries))

@@ -108,6 +108,7 @@ RULES: list[tuple[int, Callable[[Any], Term], str]] = [
     (4, lambda o: o.t(o.matmul(o.A, o.t(o.B))), "B Aᵀ"),
     (4, lambda o: o.t(o.matmul(o.A, o.B)), "(A B)ᵀ"),
     (4, lambda o: o.t(o.matmul(o.t(o.A), o.matmul(o.B, o.t(o.C)))), "C Bᵀ A"),
+    (4, lambda o: o.getitem(o.mul(o.expand(o.a, (3,)), 2.0), (slice(0, 2),)), "2 a 𝟏"),
     (4, lambda o: o.getitem(o.A, (..., None)), "reshape(A; 3×3×1)"),
     (4, lambda o: o.scatter(o.u, (..., None), (3,)), "u"),
     (4, lambda o: o.t(o.sum(o.t(o.A), (0, 1), True)), "Σ A"),

@@ -10,7 +10,8 @@ rule walks a whole term. The rules are
    are products: (A ⊙ 𝟏 vᵀ) 𝟏 = A v.
 3. Equal things combine: x + x = 2 x, x ⊙ x = x², A x + B x = (A + B) x, 2 x + 2 y = 2 (x + y).
 4. A transpose of a transpose and a reshape of a reshape are one. A vector is a column, and the
-   transpose of a row is a column: (xᵀ A)ᵀ = Aᵀ x; and (Aᵀ B)ᵀ = Bᵀ A. Also A I = A.
+   transpose of a row is a column: (xᵀ A)ᵀ = Aᵀ x; and (Aᵀ B)ᵀ = Bᵀ A. Also A I = A, and some of
+   many ones are ones.
 5. x / y / z = x / (y ⊙ z). What is never zero, like exp(x), cancels, if need be in each term of a
    sum. exp(x) / (1 + exp(x)) = σ(x) and exp(x) / Σ exp(x) = softmax(x) = softmax(x + c).
 6. What has a name goes by it.
@@ -24,16 +25,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ...core import ops
 from ...core.ops import Op, Shape
 from .additions import Additions
 from .arrangement import Arrangement
 from .contraction import Contraction
 from .products import Products
-from .terms import Term, joint_shape
+from .terms import Term, Terms, is_ones, joint_shape
 
 
 class Algebra(Products, Additions, Arrangement, Contraction):
     """Makes terms, simplified."""
+
+    def make(
+        self, head: Op | str, args: Terms, options: tuple[Any, ...] = (), shape: Shape = ()
+    ) -> Term:
+        if head is ops.getitem and is_ones(args[0]):
+            return self.ones(shape)
+        return super().make(head, args, options, shape)
 
     def elementwise(
         self, head: Op | str, args: Iterable[Term], options: tuple[Any, ...], shape: Shape

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 from math import inf, isnan
 
-from ...core import ops
 from ...core.ops import Shape
-from .templates import ATOM, BIG, JOINED, PRODUCT, SUM, TIGHT
+from .templates import ATOM, BIG, CHOICE, JOINED, PRODUCT, SUM, TIGHT, Place
 from .terms import Term, Terms, is_ones, joint_shape, parts
 from .writing import Notation, S
 
@@ -128,7 +127,7 @@ class Entrywise(Notation[S]):
 
     def fitted(self, x: Term, shape: Shape, sign: int = 1) -> tuple[S, int]:
         """A term, or minus it, where its surroundings have this shape."""
-        if x.head == "product" and x not in self.cut and len(shape) == 2:
+        if x.head == "product" and x not in self.cut and len(shape) > 1:
             arrays = [a for a in x.args if a.shape]
             if len(arrays) == 1 and arrays[0] in parts(x)[1]:
                 return self.product(x, sign, shape)  # ½ 𝟏 vᵀ, not 𝟏 (½ v)ᵀ
@@ -137,8 +136,9 @@ class Entrywise(Notation[S]):
     def spread(self, written: tuple[S, int], x: Term, shape: Shape) -> tuple[S, int]:
         if x.shape == shape or not x.shape or is_ones(x):
             return written
-        if len(shape) > 2 and len(x.shape) == 2 and 1 in x.shape and x.head != "symbol":
-            return self.by_row(ops.reshape, (x,), (x.shape,))  # no vector, which is another thing
+        if len(shape) > 2 and x.shape[1:] == (1,) != x.shape[:1]:
+            # A vector would lie along the last axis.
+            return self.reshaped(written, x.shape)
         if is_down(x, shape):
             laid = self.lying(written, x)
             return laid if shape[0] == 1 else self.beside((self.one, ATOM), laid)
@@ -148,6 +148,10 @@ class Entrywise(Notation[S]):
 
     def beside(self, left: tuple[S, int], right: tuple[S, int]) -> tuple[S, int]:
         return self.row(self.bracketed(side, JOINED) for side in (left, right)), JOINED
+
+    def reshaped(self, written: tuple[S, int], shape: Shape) -> tuple[S, int]:
+        sizes = self.option(shape, Place("shape", CHOICE, ";"))
+        return self.called(self.function("reshape"), written[0], sizes), ATOM
 
     def lying(self, written: tuple[S, int], x: Term) -> tuple[S, int]:
         """What is written of a vector, or of a row, as a row."""
@@ -188,6 +192,13 @@ class Entrywise(Notation[S]):
         raise NotImplementedError
 
     def transposed(self, base: S) -> S:
+        raise NotImplementedError
+
+    def function(self, name: str) -> S:
+        raise NotImplementedError
+
+    def called(self, function: S, *arguments: S) -> S:
+        """f(x; options)."""
         raise NotImplementedError
 
     def transpose(self, x: Term) -> tuple[S, int]:

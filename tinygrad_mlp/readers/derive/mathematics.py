@@ -16,7 +16,15 @@ class Mathematics(Entrywise[S]):
     """Transposes, sums over axes and matrix products; any other op by its row."""
 
     def matmul(self, x: Term) -> tuple[S, int]:
-        return self.row(self.at(a, JOINED) for a in x.args), JOINED
+        return self.beside(*map(self.factor, x.args))
+
+    def factor(self, x: Term) -> tuple[S, int]:
+        """A factor of a matrix product: a stack of ones as one of the matrices in it."""
+        if not is_ones(x) or len(x.shape) < 3:
+            return self.written[x]
+        n, m = x.shape[-2:]
+        column, row = (self.one, ATOM), self.turned((self.one, ATOM))
+        return column if m == 1 else row if n == 1 else self.beside(column, row)
 
     def identity(self, x: Term) -> tuple[S, int]:
         return self.word("I"), ATOM
@@ -86,8 +94,7 @@ class Mathematics(Entrywise[S]):
         """What is written without the axes that it went along, where these are kept."""
         if len(shape) < 3:
             return self.turned(written) if shape[:1] == (1,) != shape else written
-        sizes = self.option(shape, Place("shape", CHOICE, ";"))
-        return self.called(self.function("reshape"), written[0], sizes), ATOM
+        return self.reshaped(written, shape)
 
     def is_square_sum(self, x: Term) -> bool:
         """Whether it is the sum of all squares, and not just a name for it here."""
@@ -128,13 +135,6 @@ class Mathematics(Entrywise[S]):
 
     def normed(self, inside: S, is_matrix: bool, p: int) -> S:
         """‖inside‖ᵖ; of a matrix it is Frobenius' norm."""
-        raise NotImplementedError
-
-    def function(self, name: str) -> S:
-        raise NotImplementedError
-
-    def called(self, function: S, *arguments: S) -> S:
-        """f(x; options)."""
         raise NotImplementedError
 
     def indicator(self, condition: S) -> S:
