@@ -407,8 +407,13 @@ def test_it_stops_where_it_gets_no_better(csv: str, capsys: pytest.CaptureFixtur
     ],
 )
 def test_bad_usage_gets_one_line(
-    words: str, message: str, capsys: pytest.CaptureFixture[str]
+    words: str,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     assert run(*words.split()) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
@@ -435,9 +440,11 @@ def test_what_is_not_installed_is_said_in_one_line(
     words: str,
     install: str,
     csv: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     for name in [name for name in sys.modules if name.partition(".")[0] == module]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)  # so that to import it fails

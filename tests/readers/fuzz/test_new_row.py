@@ -68,7 +68,12 @@ else:
 
 def with_row(folder: Path, row: str) -> dict[str, str]:
     """A copy of the package whose table has one more row, and the environment to import it in."""
-    shutil.copytree(PACKAGE, folder / "tinygrad_mlp", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        PACKAGE,
+        folder / "tinygrad_mlp",
+        ignore=shutil.ignore_patterns("__pycache__"),
+        copy_function=shutil.copyfile,  # not the rights, which may be to read alone
+    )
     table = folder / "tinygrad_mlp" / "core" / "ops.py"
     table.write_text(f"{table.read_text('utf-8')}\n{row}\n", encoding="utf-8")
     return {**os.environ, "PYTHONPATH": str(folder), "PYTHONUTF8": "1"}

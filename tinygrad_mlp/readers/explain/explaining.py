@@ -125,7 +125,7 @@ def explain(
     Back
     2    sum  y = Σ v1
          arrives  ∂y/∂y                                                            1
-         leaves   ∂y/∂v1 = ∂y/∂y 1                                  2  1  norm 1.414
+         leaves   ∂y/∂v1 = ∂y/∂y 𝟏                                  2  1  norm 1.414
     1    mul  v1 = w²
          arrives  ∂y/∂v1                                            2  1  norm 1.414
          leaves   ∂y/∂w = ∂y/∂v1 ⊙ w                            2  1 … 2  norm 2.236
