@@ -227,35 +227,6 @@ def test_output_where_the_encoding_lacks_characters() -> None:
     assert "?f/?w1" in result.stdout
 
 
-@pytest.mark.skipif(os.name == "nt", reason="pipes break differently there")
-def test_output_that_nobody_reads() -> None:
-    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    read, write = os.pipe()
-    os.close(read)
-    result = subprocess.run(COMMAND, cwd=ROOT, env=buffered, stdout=write, stderr=subprocess.PIPE)
-    os.close(write)
-    assert (result.returncode, result.stderr.count(b"\n")) == (2, 1)
-    assert b"what it prints is no longer read" in result.stderr
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a full disk is Linux's")
-@pytest.mark.parametrize("buffered", [False, True])
-@pytest.mark.parametrize("command", ["experiment", "explain", "fuzz --examples 1"])
-def test_output_to_a_full_disk_is_one_line(command: str, buffered: bool) -> None:
-    with open("/dev/full", "w", encoding="utf-8") as full:
-        result = subprocess.run(
-            [*COMMAND, *command.split()],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "" if buffered else "1"},
-            stdout=full,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-        )
-    assert result.returncode == 2
-    assert "No space left on device" in result.stderr
-    assert result.stderr.count("\n") == 1
-
-
 def test_interrupt_is_quiet(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

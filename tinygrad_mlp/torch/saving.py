@@ -177,7 +177,7 @@ def digest(tree: str, arrays: dict[str, ndarray]) -> str:
 
 def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
     """Write a file such that at each moment either the old one is there or the new one."""
-    path = path.resolve()  # not the link that leads there
+    path = Path(os.path.realpath(path))  # not the link that leads there
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise ValueError(f"save: {path}: it is a device or a pipe, not a file; nothing was saved")
     # In the same folder, since a move between file systems is not one step.

@@ -31,7 +31,8 @@ def in_order(
         return
     context = get_context("spawn")
     theirs, mine = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(jobs, context, initializer=serve, initargs=(theirs, prepare))
+    with deaf():  # also the process that multiprocessing itself starts
+        pool = ProcessPoolExecutor(jobs, context, initializer=serve, initargs=(theirs, prepare))
     try:
         waiting: deque[Future[T]] = deque()
         for arguments in work:
@@ -50,11 +51,14 @@ def in_order(
 
 @contextmanager
 def deaf() -> Iterator[None]:
-    """A process that is started in here never hears of Ctrl-C, which goes to all of a terminal."""
+    """A process that is started in here never hears what goes to all processes of a terminal.
+
+    That is Ctrl-C, and that the terminal is closed; who started them decides.
+    """
     if not hasattr(signal, "pthread_sigmask"):  # as on Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield
     finally:

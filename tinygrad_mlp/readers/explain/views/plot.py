@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from os import PathLike
+from os.path import splitext
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,8 @@ def save(
     with warnings.catch_warnings():
         # A name may have characters that no font has.
         warnings.filterwarnings("ignore", "Glyph")
-        figure.savefig(path, dpi=120)
+        # Without a format, Matplotlib would write beside a name that has no suffix, a folder's say.
+        figure.savefig(path, dpi=120, format=splitext(path)[1][1:] or "png")
 
 
 def scale(x: ndarray) -> float:
