@@ -7,7 +7,7 @@ from math import inf
 from operator import index
 from reprlib import repr as brief
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 from numpy import ndarray
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
     from .tensor import Tensor
+
+    Sizes = SupportsIndex | Sequence[SupportsIndex]
+    Entry = int | slice | EllipsisType | ndarray | None
+    Index = tuple[Entry, ...]
 
 NUMBERS = (bool, int, float, np.bool, np.integer, np.floating)
 DTYPES = frozenset(map(np.dtype, ("?", "u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8")))
@@ -87,7 +91,7 @@ def wider(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
     return np.promote_types(a, b)
 
 
-def as_array(data: Any, dtype: DTypeLike | None = None) -> ndarray:
+def as_array(data: object, dtype: DTypeLike | None = None) -> ndarray:
     """A new array of what the caller gave: floats make float32, an array keeps its dtype."""
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError("tensor: a masked array has entries without a value; fill them first")
@@ -117,7 +121,7 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> ndarray:
     return array.astype(target, copy=False)
 
 
-def as_axes(op: str, ndim: int, axis: Any, dim: Any = None) -> Axes:
+def as_axes(op: str, ndim: int, axis: object, dim: object = None) -> Axes:
     """The axes as places from 0; None for all of them, which () means too, as in PyTorch."""
     if dim is not None:
         if axis is not None:
@@ -143,7 +147,7 @@ def as_axis(op: str, ndim: int, axis: Any) -> int:
     return place % max(ndim, 1)
 
 
-def size_of(op: str, shape: Shape, axis: Any) -> int:
+def size_of(op: str, shape: Shape, axis: SupportsIndex) -> int:
     """The size of an axis, which a 0-d Tensor has none of."""
     place = as_axis(op, len(shape), axis)
     if not shape:
@@ -164,20 +168,20 @@ def require_axes(op: str, *given: tuple[Tensor, int]) -> None:
             raise ValueError(f"{op}: {ndim} axes are needed, not those of shape {x.shape}")
 
 
-def as_shape(op: str, sizes: Sequence[Any], unknown: bool = False) -> Shape:
+def as_shape(op: str, sizes: Sequence[Sizes], unknown: bool = False) -> Shape:
     """Sizes given one by one or as one sequence; -1 where an unknown one may stand."""
-    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
-        sizes = sizes[0]
+    first = sizes[0] if len(sizes) == 1 else None
+    given: Sequence[Any] = first if isinstance(first, (tuple, list)) else sizes
     try:
-        shape = tuple(map(index, sizes))
+        shape = tuple(map(index, given))
     except TypeError:
-        raise TypeError(f"{op}: sizes are ints, not {brief(sizes)}") from None
+        raise TypeError(f"{op}: sizes are ints, not {brief(given)}") from None
     if any(n < (-1 if unknown else 0) for n in shape):
         raise ValueError(f"{op}: a size is negative in {shape}")
     return shape
 
 
-def as_index(key: Any) -> tuple[Any, ...]:
+def as_index(key: object) -> Index:
     """An index as a tuple of ints, slices, None, ... and arrays of our own."""
     entries = []
     for entry in key if isinstance(key, tuple) else (key,):
@@ -207,7 +211,7 @@ def as_index(key: Any) -> tuple[Any, ...]:
     return tuple(entries)
 
 
-def in_two_steps(entries: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]] | None:
+def in_two_steps(entries: Index) -> tuple[Index, Index] | None:
     """An index whose ints stand apart from its arrays, as one by the ints and one by the rest.
 
     PyTorch goes by the ints first. NumPy takes them for arrays too, and where arrays stand apart
@@ -217,7 +221,7 @@ def in_two_steps(entries: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, 
     places = [i for i, entry in enumerate(entries) if arrays[i] or isinstance(entry, int)]
     if not any(arrays) or len(places) == sum(arrays) or places[-1] - places[0] < len(places):
         return None
-    ints: list[Any] = []
+    ints: list[Entry] = []
     for entry in entries:
         if isinstance(entry, ndarray):
             ints += [slice(None)] * (entry.ndim if entry.dtype.kind == "b" else 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 from operator import index as as_int
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from .accepts import as_axes, as_axis, as_shape, size_of
 from .grad_fn import shown, shown_as
 
 if TYPE_CHECKING:
+    from .accepts import Sizes
     from .tensor import Tensor
 
 
@@ -88,7 +89,7 @@ def movedim(input: Tensor, source: int, destination: int) -> Tensor:
 
 
 @shown_as("Flip0")
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *dims: Sizes) -> Tensor:
     """With the entries in reverse order along axes, given one by one or as one sequence.
 
     >>> import tinygrad_mlp as tg
@@ -102,7 +103,7 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
 
 
 @shown_as("Repeat0")
-def repeat(input: Tensor, *repeats: Any) -> Tensor:
+def repeat(input: Tensor, *repeats: Sizes) -> Tensor:
     """The whole, so many times along each axis; more numbers than axes make new ones in front.
 
     ValueError for fewer numbers than axes.

@@ -15,15 +15,18 @@ from .hints import says_what_it_takes
 from .tensor import Number, Tensor, wrap
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from .accepts import Sizes
+    from .devices import DeviceLike
 
 
 @says_what_it_takes
 def tensor(
-    data: Any,
+    data: ArrayLike | Tensor,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
+    device: DeviceLike | None = None,
     name: str | None = None,
 ) -> Tensor:
     """A Tensor of a copy of the data: a number, nested lists, an array or a Tensor.
@@ -41,7 +44,9 @@ def tensor(
 
 
 @says_what_it_takes
-def as_tensor(data: Any, dtype: DTypeLike | None = None, device: Any = None) -> Tensor:
+def as_tensor(
+    data: ArrayLike | Tensor, dtype: DTypeLike | None = None, device: DeviceLike | None = None
+) -> Tensor:
     """The data itself where it is a Tensor of this dtype, or else a Tensor made of it.
 
     >>> import tinygrad_mlp as tg
@@ -70,11 +75,11 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
 
 @says_what_it_takes
 def full(
-    size: Any,
+    size: Sizes,
     fill_value: Number,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """A Tensor of one number throughout; without a dtype, of the number's own.
 
@@ -89,7 +94,10 @@ def full(
 
 @says_what_it_takes
 def zeros(
-    *size: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+    *size: Sizes,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """A Tensor of zeros, float32 unless told otherwise.
 
@@ -102,7 +110,10 @@ def zeros(
 
 @says_what_it_takes
 def ones(
-    *size: Any, dtype: DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+    *size: Sizes,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """A Tensor of ones, float32 unless told otherwise.
 
@@ -119,7 +130,7 @@ def full_like(
     fill_value: Number,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """One number in the shape and, unless told otherwise, the dtype of another Tensor."""
     target = input.dtype if dtype is None else as_dtype(dtype)
@@ -130,7 +141,10 @@ def full_like(
 
 @says_what_it_takes
 def zeros_like(
-    input: Tensor, dtype: DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+    input: Tensor,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """Zeros of the shape and, unless told otherwise, the dtype of another Tensor."""
     return full_like(input, 0, dtype, requires_grad, device)
@@ -138,7 +152,10 @@ def zeros_like(
 
 @says_what_it_takes
 def ones_like(
-    input: Tensor, dtype: DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+    input: Tensor,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """Ones of the shape and, unless told otherwise, the dtype of another Tensor."""
     return full_like(input, 1, dtype, requires_grad, device)
@@ -155,7 +172,7 @@ def arange(
     step: Number = 1,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """The numbers from a start, 0 if only the end is given, up to but without the end.
 
@@ -202,7 +219,7 @@ def linspace(
     steps: int,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """So many numbers at equal distances, the start and the end included; float32 by default.
 
@@ -242,7 +259,7 @@ def eye(
     m: int | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """The n×n identity matrix, or the n×m one; float32 unless told otherwise.
 
@@ -263,7 +280,9 @@ def counted(op: str, dtype: DTypeLike) -> np.dtype[Any]:
     return target
 
 
-def finished(made: Tensor, requires_grad: bool, device: Any, name: str | None = None) -> Tensor:
+def finished(
+    made: Tensor, requires_grad: bool, device: DeviceLike | None, name: str | None = None
+) -> Tensor:
     require_cpu(device)
     if requires_grad:
         made.requires_grad_()

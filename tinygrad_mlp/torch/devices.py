@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from reprlib import repr as brief
-from typing import Any
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Device(Protocol):
+        """A device, of this package or PyTorch's."""
+
+        type: str
+        index: int | None
+
+    DeviceLike = str | Device
 
 KINDS = ("cpu", "cuda", "mps", "xpu", "meta", "hpu", "mtia", "xla", "vulkan", "privateuseone")
 
@@ -22,9 +33,9 @@ class device:
 
     __slots__ = ("index", "type")
 
-    def __init__(self, type: Any, index: int | None = None) -> None:
-        if hasattr(type, "type"):  # PyTorch's own is taken too
-            type, index = type.type, type.index
+    def __init__(self, type: DeviceLike, index: int | None = None) -> None:
+        if not isinstance(type, str) and hasattr(type, "type"):
+            index, type = type.index, type.type
         if not isinstance(type, str):
             raise TypeError(f"device: a name as 'cpu' is needed, not {brief(type)}")
         kind, _, number = type.partition(":")
@@ -53,13 +64,13 @@ class device:
 CPU = device("cpu")
 
 
-def require_cpu(given: Any) -> None:
+def require_cpu(given: DeviceLike | None) -> None:
     """RuntimeError for a device= that is not the CPU, TypeError for what is no device."""
     if given is not None:
         device(given)
 
 
-def is_device(value: Any) -> bool:
+def is_device(value: object) -> bool:
     """Whether this is where a Tensor might be, rather than a dtype."""
     if isinstance(value, str):
         return value.partition(":")[0] in KINDS
@@ -80,7 +91,7 @@ class Absent:
         """0."""
         return 0
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(
             f"{self.kind}.{name} is not here, as everything runs on the CPU; "
             f"the nearest is {self.kind}.is_available(), which is False"

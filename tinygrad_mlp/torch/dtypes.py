@@ -1,16 +1,17 @@
-"""The same in another dtype, and others in the same dtype."""
+"""What goes by a dtype: conversions to one, and new Tensors of a Tensor's own."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .accepts import as_shape
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
+    from numpy.typing import ArrayLike, DTypeLike
 
+    from .accepts import Sizes
     from .tensor import Number, Tensor
 
 
@@ -53,7 +54,11 @@ def type_as(input: Tensor, other: Tensor) -> Tensor:
 
 
 def new_tensor(
-    input: Tensor, data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False
+    input: Tensor,
+    data: ArrayLike | Tensor,
+    *,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """A Tensor of a copy of the data; raises as ``tensor`` does.
 
@@ -67,7 +72,7 @@ def new_tensor(
 
 def new_full(
     input: Tensor,
-    size: Any,
+    size: Sizes,
     fill_value: Number,
     *,
     dtype: DTypeLike | None = None,
@@ -79,7 +84,7 @@ def new_full(
 
 
 def new_zeros(
-    input: Tensor, *size: Any, dtype: DTypeLike | None = None, requires_grad: bool = False
+    input: Tensor, *size: Sizes, dtype: DTypeLike | None = None, requires_grad: bool = False
 ) -> Tensor:
     """A Tensor of zeros."""
     shape = as_shape("new_zeros", size)
@@ -87,7 +92,7 @@ def new_zeros(
 
 
 def new_ones(
-    input: Tensor, *size: Any, dtype: DTypeLike | None = None, requires_grad: bool = False
+    input: Tensor, *size: Sizes, dtype: DTypeLike | None = None, requires_grad: bool = False
 ) -> Tensor:
     """A Tensor of ones."""
     shape = as_shape("new_ones", size)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from inspect import getattr_static, signature
-from typing import Any, ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 from . import nearest as tables
 from .later import first_use
@@ -91,7 +91,7 @@ class Missing:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __get__(self, instance: object, owner: type) -> Any:
+    def __get__(self, instance: object, owner: type) -> NoReturn:
         there = (n for n in dir(owner) if not isinstance(getattr_static(owner, n), Missing))
         raise missing("Tensor", self.name, there)
 
@@ -104,7 +104,7 @@ def say_what_is_missing(cls: type) -> frozenset[str]:
     return names
 
 
-def module_getattr(module: str, later: Mapping[str, str] | None = None) -> Callable[[str], Any]:
+def module_getattr(module: str, later: Mapping[str, str] | None = None) -> Callable[[str], object]:
     """A ``__getattr__`` for a module of this package that has names of PyTorch's.
 
     ``later`` are the names that wait for their first use, with the submodules that they are in.
@@ -112,7 +112,7 @@ def module_getattr(module: str, later: Mapping[str, str] | None = None) -> Calla
 
     inner = module.partition(".")[2]
 
-    def getattr_(name: str) -> Any:
+    def getattr_(name: str) -> object:
         if later and name in later:
             return first_use(module, name, later[name])
         found = sys.modules[module]
@@ -167,7 +167,7 @@ def say_what_they_take(cls: type, names: Iterable[str]) -> None:
         setattr(cls, name, says_what_it_takes(vars(cls)[name]))
 
 
-def refuse_unknown(name: str, function: Callable[..., Any], given: Iterable[str]) -> None:
+def refuse_unknown(name: str, function: Callable[..., object], given: Iterable[str]) -> None:
     """TypeError for a keyword that a function does not take."""
     taken = signature(function).parameters
     for keyword in given:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 from reprlib import repr as brief
-from typing import Any
+from typing import cast
+
+from numpy import ndarray
 
 from ..core import ops
 from .accepts import as_axis
 from .grad_fn import shown
-from .tensor import Tensor, apply, choose, jointly
+from .tensor import Number, Tensor, apply, choose, jointly
 
 
-def where(condition: Any, x: Any, y: Any) -> Tensor:
+def where(
+    condition: Tensor | ndarray | bool, x: Tensor | ndarray | Number, y: Tensor | ndarray | Number
+) -> Tensor:
     """x where the condition holds, y elsewhere; all three broadcast.
 
     >>> import tinygrad_mlp as tg
@@ -83,7 +87,7 @@ def vstack(tensors: Sequence[Tensor]) -> Tensor:
     return cat([x if x.ndim > 1 else x.reshape(1, -1) for x in several("vstack", tensors)])
 
 
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+def meshgrid(*tensors: Tensor | Sequence[Tensor], indexing: str = "ij") -> tuple[Tensor, ...]:
     """The coordinates of a grid, from those along each axis: vectors, or one list of them.
 
     With ``indexing="xy"`` the first two axes of the grid are exchanged.
@@ -96,7 +100,8 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     """
     if indexing not in ("ij", "xy"):
         raise ValueError(f"meshgrid: indexing is 'ij' or 'xy', not {brief(indexing)}")
-    xs = list(tensors[0] if len(tensors) == 1 and not isinstance(tensors[0], Tensor) else tensors)
+    listed = len(tensors) == 1 and not isinstance(tensors[0], Tensor)
+    xs = cast("list[Tensor]", list(tensors[0] if listed else tensors))
     order = [1, 0, *range(2, len(xs))] if indexing == "xy" and len(xs) > 1 else range(len(xs))
     shape = [xs[i].numel() for i in order]
     grids = []
@@ -107,7 +112,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     return tuple(grids)
 
 
-def several(op: str, tensors: Sequence[Any]) -> list[Tensor]:
+def several(op: str, tensors: Sequence[Tensor]) -> list[Tensor]:
     """A list of at least one Tensor, all of the same dtype."""
     if isinstance(tensors, Tensor) or not all(isinstance(x, Tensor) for x in tensors):
         raise TypeError(f"{op}: a list of Tensors is needed")

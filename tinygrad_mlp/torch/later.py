@@ -10,10 +10,9 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import Any
 
 
-def first_use(package: str, name: str, submodule: str) -> Any:
+def first_use(package: str, name: str, submodule: str) -> object:
     """What a name of the package stands for, which from then on the package has.
 
     >>> import tinygrad_mlp as tg
@@ -25,7 +24,7 @@ def first_use(package: str, name: str, submodule: str) -> Any:
     return found
 
 
-def meant(name: str, value: Any) -> Any:
+def meant(name: str, value: object) -> object:
     """Of a module that has a member of this name, such as derive's derive, that; else the value."""
     return vars(value).get(name, value) if isinstance(value, ModuleType) else value
 
@@ -34,5 +33,5 @@ class Package(ModuleType):
     """A package in which a function keeps its name when the submodule so called is imported."""
 
     # Python sets a submodule as an attribute of its package whenever and by whoever it is imported.
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, meant(name, value))

@@ -131,7 +131,7 @@ class Names:
         """Itself, which is on the CPU already."""
         return self
 
-    def cuda(self, device: object = None) -> Self:
+    def cuda(self, device: devices.DeviceLike | None = None) -> Self:
         """RuntimeError: there is only the CPU."""
         devices.require_cpu("cuda" if device is None else device)
         return self

@@ -10,12 +10,9 @@ from __future__ import annotations
 import math
 from numbers import Integral, Real
 from reprlib import repr as brief
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["DTYPE_PREFIX", "PrintOptions", "format_tensor", "get_printoptions", "set_printoptions"]
 
@@ -109,7 +106,7 @@ def set_printoptions(
 
 
 def format_tensor(
-    array: NDArray[Any], *, requires_grad: bool = False, grad_fn: str | None = None
+    array: np.ndarray, *, requires_grad: bool = False, grad_fn: str | None = None
 ) -> str:
     """Return `array` as PyTorch prints a tensor of the same shape, dtype and values.
 
@@ -148,7 +145,7 @@ def format_tensor(
     return _append(suffixes, _OPENING + _body(array, options), options.linewidth) + ")"
 
 
-def _body(array: NDArray[Any], options: PrintOptions) -> str:
+def _body(array: np.ndarray, options: PrintOptions) -> str:
     """Return the numbers in their brackets, with `...` for what a summary leaves out."""
     edge = options.edgeitems
     cut = [array.size > options.threshold and n > 2 * edge for n in array.shape]

@@ -13,14 +13,17 @@ from .generator import Generator, source
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+    from ..accepts import Sizes
+    from ..devices import DeviceLike
+
 
 @says_what_it_takes
 def rand(
-    *size: Any,
+    *size: Sizes,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """Uniform random numbers in [0, 1), the same as PyTorch's for the same seed.
 
@@ -35,11 +38,11 @@ def rand(
 
 @says_what_it_takes
 def randn(
-    *size: Any,
+    *size: Sizes,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """Normal random numbers, of mean 0 and variance 1, the same as PyTorch's for the same seed.
 
@@ -54,7 +57,10 @@ def randn(
 
 @says_what_it_takes
 def rand_like(
-    input: Tensor, dtype: DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+    input: Tensor,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """``rand`` of the shape and, unless told otherwise, the dtype of another Tensor."""
     dtype = input.dtype if dtype is None else dtype
@@ -63,7 +69,10 @@ def rand_like(
 
 @says_what_it_takes
 def randn_like(
-    input: Tensor, dtype: DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+    input: Tensor,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """``randn`` of the shape and, unless told otherwise, the dtype of another Tensor."""
     dtype = input.dtype if dtype is None else dtype
@@ -74,12 +83,12 @@ def randn_like(
 def normal(
     mean: float,
     std: float,
-    size: Any,
+    size: Sizes,
     *,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """Normal random numbers of this mean and standard deviation, which are numbers.
 
@@ -99,12 +108,12 @@ def normal(
 def randint(
     low: int,
     high: Any,
-    size: Any = None,
+    size: Sizes | None = None,
     *,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """Whole random numbers from ``low``, or 0, up to but without ``high``: PyTorch's.
 
@@ -126,7 +135,7 @@ def randperm(
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
+    device: DeviceLike | None = None,
 ) -> Tensor:
     """The numbers from 0 up to but without ``n`` in random order: PyTorch's for the same seed.
 
