@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import tee
 from pathlib import Path
@@ -13,8 +14,8 @@ from typing import Any
 from ..experiment.oracle import closed_form
 from ..readers.fuzz import report
 from ..readers.fuzz.answers import Unavailable
-from ..readers.fuzz.corpus import replay, save
-from ..readers.fuzz.demonstration import chosen, demonstrate
+from ..readers.fuzz.corpus import load, replay, save
+from ..readers.fuzz.demonstration import chosen, demonstrate, missed
 from ..readers.fuzz.oracles import register
 from ..readers.fuzz.plans import Plan, planned
 from ..readers.fuzz.progress import bar
@@ -47,10 +48,11 @@ def run(parser: ArgumentParser, given: Namespace) -> int:
     """Runs random programs over the table of ops and compares values, gradients
     and, with --order 2, gradients of gradients with one or more oracles. What
     differs by more than rounding explains is made as small as it gets, printed,
-    and saved as a script that runs under both libraries. What was saved is run
-    again first, the next time. The exit status is 0 if no difference was found,
-    1 if one was, and 2 where the command could not run. Ctrl-C ends it with a
-    report of what was done, and the exit status 130 if nothing was found.
+    and saved as a script that asks both. What was saved is run again first, the
+    next time, against the oracle that it failed by too. The exit status is 0 if
+    no difference was found, 1 if one was, and 2 where the command could not run.
+    Ctrl-C ends it with a report of what was done, and the exit status 130 if
+    nothing was found.
 
     oracles:
       torch        PyTorch, the default where it is installed
@@ -64,7 +66,8 @@ def run(parser: ArgumentParser, given: Namespace) -> int:
     mistakes, for --break: sign, factor (one left out), argument (one in place
     of another), transpose (a missing one), unbroadcast (a forgotten one) and
     swapped (the two VJPs); each of them, as OP, or each of every op, as all;
-    one of them, as OP:sign or all:sign.
+    one of them, as OP:sign or all:sign. The exit status is then 0 if all of them
+    that change a derivative were caught, and 1 if one was missed.
     """
     register("closed-form", closed_form)
     try:
@@ -93,7 +96,8 @@ def searched(given: Namespace, plan: Plan) -> tuple[int, Any]:
     show(report.found(found, clean=not failed), given.json)
     if found.shrunk is not None:
         try:
-            path = save(folder, found.shrunk, plan.order, found.text)
+            by = found.failure.oracle if found.failure else None
+            path = save(folder, found.shrunk, plan.order, found.text, by)
         except OSError as error:
             print(f"not saved: {error}", file=sys.stderr)
         else:
@@ -103,18 +107,21 @@ def searched(given: Namespace, plan: Plan) -> tuple[int, Any]:
 
 
 def once_more(given: Namespace, plan: Plan) -> tuple[int, Any]:
-    """One saved program."""
-    (old,) = replay([Path(given.replay)], plan)
+    """One saved program, against the oracle that it failed by unless others are given."""
+    path = Path(given.replay)
+    if not given.against and load(path).known:
+        plan = replace(plan, against=())
+    (old,) = replay([path], plan, by_plan_alone=bool(given.against))
     show(report.once_more(old), given.json)
     failures = [] if old.failure is None else [report.failure_as_json(old.failure)]
     return len(failures), failures
 
 
 def mistaken(given: Namespace, plan: Plan) -> tuple[int, Any]:
-    """Mistakes, to see them caught; the exit status is 1 if any was."""
+    """Mistakes, to see them caught; the exit status is 1 if one was missed."""
     mistakes, every = chosen(given.mistake), given.mistake.partition(":")[0] == "all"
     shown, kept = tee(demonstrate(plan, mistakes, given.examples, given.minutes))
     show(report.demonstration(shown, every), given.json)
     reports = list(kept)
-    status = 1 if any(r.failure for r in reports) else INTERRUPTED if reports[-1].interrupted else 0
+    status = 1 if any(map(missed, reports)) else INTERRUPTED if reports[-1].interrupted else 0
     return status, list(map(report.as_json, reports))

@@ -42,6 +42,7 @@ class Oracle(NamedTuple):
     answer: Callable[[Program, int, Jitter | None], Answer]
     exact_dtypes: bool = False  # whether it computes in the program's own dtypes
     two_layer_only: bool = False  # whether it has an answer to two-layer programs alone
+    version: str = ""  # of the library that it asks
 
 
 def wanted(program: Program) -> list[int]:

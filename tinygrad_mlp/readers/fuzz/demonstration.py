@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from . import specs
-from .mistakes import SECOND_ORDER, mistakes
+from .mistakes import HARMLESS, SECOND_ORDER, mistakes
 from .plans import Plan
 from .search import Report, fuzz
 
@@ -45,3 +45,8 @@ def demonstrate(
         yield report
         if report.interrupted:
             return
+
+
+def missed(report: Report) -> bool:
+    """Whether a search came to its end without the mistake, which changes a derivative."""
+    return report.failure is None and not report.interrupted and report.plan.mistake not in HARMLESS

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import getsource
+from types import FunctionType
 from typing import Any
 
+from .oracles import ORACLES, oracle
 from .programs import Program, is_entry
 from .quoted import answers, called, scatter
 from .specs import spec
+from .targets import with_torch
 
 SCRIPT = '''\
 """{title}"""
@@ -32,6 +35,12 @@ def run(lib, grad):
 {helpers}
 
 
+{other}
+print("tinygrad_mlp")
+run(tg, tg.grad)
+'''
+
+TORCH = """\
 try:
     import torch
 except ImportError:
@@ -39,22 +48,31 @@ except ImportError:
 else:
     print("PyTorch")
     run(torch, torch.autograd.grad)
-print("tinygrad_mlp")
-run(tg, tg.grad)
-'''
+"""
+
+ORACLE = """\
+{imports}
+program = Program.from_json({program!r})
+print({name!r})
+for name, value in oracle({name!r}).answer(program, {order}, None).quantities.items():
+    print(name, "=", value.tolist())
+"""
 
 
-def script(program: Program, order: int = 1, note: str = "") -> str:
+def script(program: Program, order: int = 1, note: str = "", by: str | None = None) -> str:
     """A program as a Python script that needs this package, and PyTorch to compare with.
 
-    It prints outputs, gradients and, for ``order=2``, gradients of gradients, under both. The note
-    goes into its docstring.
+    It prints outputs, gradients and, for ``order=2``, gradients of gradients, under both; or for
+    the name of an oracle by that, in PyTorch's place. The note goes into its docstring.
 
     >>> from tinygrad_mlp.testing import generate, script
     >>> "x1 = x0.exp()" in script(generate(seed=0, ops=["exp"]))
     True
     """
     title = "A program that was found by tinygrad-mlp fuzz."
+    if by is not None:
+        dtypes = ", ".join(sorted({leaf.dtype for leaf in program.leaves}))
+        title += f"\n\nBy {by} {oracle(by).version}".rstrip() + f", with {dtypes}."
     places = [i for i, leaf in enumerate(program.leaves) if leaf.requires_grad]
     written = statements(program)
     helpers: list[Callable[..., Any]] = [
@@ -72,7 +90,19 @@ def script(program: Program, order: int = 1, note: str = "") -> str:
         helpers="\n\n".join(getsource(helper) for helper in (*helpers, answers)).strip(),
         lines="\n".join("    " + line for line in lines),
         order=order,
+        other=(TORCH if by in (None, "torch") else asking(program, order, by)).strip(),
     )
+
+
+def asking(program: Program, order: int, by: str) -> str:
+    """The lines that ask an oracle."""
+    imports = "from tinygrad_mlp.testing import Program, oracle"
+    made = ORACLES.get(by)
+    if isinstance(made, FunctionType) and made.__module__ != with_torch.__module__:
+        # It is not among those that have a name from the start.
+        imports += f", register\nfrom {made.__module__} import {made.__name__}\n\n"
+        imports += f"register({by!r}, {made.__name__})"
+    return ORACLE.format(imports=imports, program=program.to_json(), name=by, order=order)
 
 
 def quoted(note: str) -> str:

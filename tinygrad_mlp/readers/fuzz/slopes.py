@@ -81,7 +81,7 @@ def by_slopes(name: str, slope: Slope) -> Oracle:
                     found[f"{name}/dx{i}"], errors[f"{name}/dx{i}"] = d, e
         return Answer(found, errors)
 
-    return Oracle(name, answer)
+    return Oracle(name, answer, version=f"NumPy {np.__version__}")
 
 
 def derivative(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def with_torch() -> Oracle:
         grad = torch.autograd.grad
         return tape_answer(torch, grad, program, order, leaves, array_of, None, jitter)
 
-    return Oracle("torch", answer, exact_dtypes=True)
+    return Oracle("torch", answer, exact_dtypes=True, version=version("torch"))
 
 
 def exponent_0(program: Program) -> bool:
@@ -157,7 +158,7 @@ def functional(
         found = ready(all_of_it)([xp.array(leaves[i]) for i in places])
         return Answer(dict(zip(names, map(np.asarray, found), strict=True)), {})
 
-    return Oracle(name, answer)
+    return Oracle(name, answer, version=version(name))
 
 
 def with_jax() -> Oracle:
