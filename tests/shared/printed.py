@@ -162,6 +162,11 @@ def reduced(function: Callable[..., Any], x: Value, axes: str) -> Value:
     if not axes:
         return Value(np.asarray(function(known(x))))
     places = tuple(int(a) for a in axes.split(","))
+    if len(x.free) == 1 and places in ((0,), (1,)) and x.array.ndim == 2:
+        (free,) = x.free
+        if places[0] == free:
+            raise Unsized("nobody knows how many there are")
+        return Value(np.reshape(function(x.array), (1, 1)), frozenset([0]))
     array = known(x)
     if is_column(x) and places == (0,):
         return Value(np.asarray(function(array)))
@@ -367,6 +372,11 @@ class Reading:
 
     def call(self, name: str) -> Value:
         self.expect("(")
+        if name == "log" and [self.peek(i) for i in range(4)] == ["1", " ", "+", " "]:
+            self.place += 4
+            small = self.sum()
+            self.expect(")")
+            return elementwise(np.log1p, small)  # which is the same but for rounding
         args = [self.choice()]
         while self.took(","):
             self.took(" ")
@@ -381,8 +391,10 @@ class Reading:
             return softmax(args[0])
         if name in ("reshape", "expand"):
             return shaped(args[0], options, name == "expand")
-        if name == "permute":
+        if name == "permute" and not args[0].is_number:
             return Value(known(args[0]).transpose([int(a) for a in options.split(",")]))
+        if name == "permute":
+            return args[0]
         if name == "cat":
             axis = int(options)
             arrays = [np.atleast_2d(known(a)) for a in args]
@@ -414,7 +426,8 @@ class Reading:
                 break
         text = found.replace("−", "-").replace("…", "...")
         index = eval(f"np.index_exp{text}", {"np": np}, self.constants())
-        if x.free and index[:1] == (slice(None),) and all(isinstance(i, slice) for i in index):
+        whole_axes = {a for a in x.free if index[a : a + 1] in ((), (slice(None),))}
+        if x.free and whole_axes == x.free and all(isinstance(i, slice) for i in index):
             return Value(x.array[index], x.free)
         array = x.fitted(tuple(9 if a in x.free else n for a, n in enumerate(x.array.shape)))
         entries = [i for i in index if i is not None and i is not ...]

@@ -94,11 +94,6 @@ def has_entries(program: Program) -> bool:
     return all(x.numel() for x in values_of(program))
 
 
-def is_flat(program: Program) -> bool:
-    """Whether its values are numbers, vectors and matrices."""
-    return all(x.ndim < 3 for x in values_of(program))
-
-
 def check_program(program: Program, order: int) -> None:
     """Each printed gradient, or second derivative, is worth what the tape says.
 
@@ -107,7 +102,6 @@ def check_program(program: Program, order: int) -> None:
     """
     if not has_entries(program):
         return
-    flat = is_flat(program)
     given = {f"x{i}": leaf.array() for i, leaf in enumerate(program.leaves)}
     expected = tape(tg)(program, order).quantities
     found, near = dict(expected), True
@@ -117,9 +111,7 @@ def check_program(program: Program, order: int) -> None:
         try:
             value = entries(formula, given, expected[name].shape)
         except Unsized:
-            # Of stacks of matrices, parts are taken of 𝟏 whose number only the code knows.
-            assert not flat, formula
-            continue
+            continue  # as cat(𝟏, x; 0)[2:3], whose value depends on how many ones there are
         found[name] = value
         off = np.abs(value - expected[name]).max(initial=0)
         near = near and bool(off <= 1e-9 * np.abs(expected[name]).max(initial=0))

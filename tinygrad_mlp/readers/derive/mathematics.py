@@ -71,7 +71,7 @@ class Mathematics(Entrywise[S]):
             return across if shape[0] == 1 else self.beside((self.one, ATOM), across)
         if len(shape) == 2:
             return self.fitted(inner, shape)
-        return self.by_row(ops.expand, x.args, (shape,))
+        return self.by_row(ops.expand, x.args, (shape,), shape)
 
     def sum(self, x: Term) -> tuple[S, int]:
         (inner,), (axes,) = x.args, x.options
