@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as _np
 
 from . import nn
-from .autograd.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .autograd.derivatives import hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .core import ops as ops
-from .core.tape import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .core.tensor import grad
 from .torch import random as random
 from .torch.creation import (
     arange,
@@ -41,6 +41,7 @@ from .torch.functions import *
 from .torch.hints import module_getattr as _module_getattr
 from .torch.joining import cat, hstack, meshgrid, stack, vstack, where
 from .torch.later import Package as _Package
+from .torch.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .torch.printing import get_printoptions, set_printoptions
 from .torch.random import Generator, manual_seed
 from .torch.random.creation import (

@@ -48,7 +48,7 @@ CASES: list[tuple[str, Call, type[Exception], str]] = [
             "equal": lambda: x == np.ones(2),
         }.items()
     ),
-    ("where", lambda: tg.where(bools, x, row), ValueError, r"where: shapes .*\(2,\) do not broad"),
+    ("where", lambda: tg.where(bools, x, row), ValueError, r"where: shapes \(2,\) .* do not broad"),
     ("reshape", lambda: x.reshape(4), ValueError, r"reshape: 6 entries of shape \(2, 3\).*\(4,\)"),
     (
         "two unknown",

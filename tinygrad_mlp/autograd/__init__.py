@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..core.tape import Recording, enable_grad, no_grad, set_grad_enabled
+from ..core import tensor as core
+from ..core.tensor import grad
 from ..torch.hints import module_getattr
+from ..torch.modes import Recording, enable_grad, no_grad, set_grad_enabled
 from ..torch.tensor import Tensor
-from .derivatives import grad, gradients_into_leaves
 
 if TYPE_CHECKING:
     from . import functional
@@ -58,7 +59,7 @@ def backward(
     >>> x.grad
     tensor(8.)
     """
-    gradients_into_leaves(tensors, grad_tensors, retain_graph, create_graph)
+    core.backward(tensors, grad_tensors, retain_graph, create_graph)
 
 
 def inference_mode(mode: Any = True) -> Any:

@@ -2,113 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..core.tape import enable_grad, is_grad_enabled, is_tracing, recording, release, run_with, walk
+from ..core.tape import ancestors, switched
+from ..core.tensor import grad
 from ..torch.joining import stack
-from ..torch.tensor import Tensor, accumulate, lift, root_of, seed, wrap
+from ..torch.modes import enable_grad, is_grad_enabled
+from ..torch.tensor import Tensor, wrap
 
 Tensors = Tensor | tuple[Tensor, ...]
-
-
-def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    allow_unused: bool = False,
-) -> tuple[Tensor | None, ...]:
-    """The gradients of the sum of some outputs with respect to some inputs.
-
-    As ``torch.autograd.grad``.
-
-    ``grad_outputs`` are the cotangents to start from, one for each output and of its shape; an
-    output of one entry needs none. An input may be a leaf or the result of an op. The result is a
-    tuple of Tensors of the inputs' shapes. ``.grad`` of no Tensor changes. The part of the graph
-    that was used is released unless ``retain_graph`` or ``create_graph``; with the latter the
-    gradients can be differentiated again.
-
-    RuntimeError if an output has no graph, or an input none, or if an output does not depend on
-    an input (with ``allow_unused`` None stands there instead); ValueError for wrong shapes.
-
-    >>> import tinygrad_mlp as tg
-    >>> x = tg.tensor(3.0, requires_grad=True)
-    >>> (slope,) = tg.grad(x**3, x, create_graph=True)
-    >>> tg.grad(slope, x)
-    (tensor(18.),)
-    """
-    # A traced program has to hold the gradient's own steps.
-    create_graph = create_graph or is_tracing.get()
-    inputs = listed("grad", inputs)
-    start = seeds("grad", outputs, grad_outputs, create_graph)
-    wanted = [root_of(x, "grad") for x in inputs]
-    found, passed = walk(start, set(wanted), lift if create_graph else None)
-    if not allow_unused and not found.keys() >= set(wanted):
-        i = next(i for i, node in enumerate(wanted) if node not in found)
-        raise RuntimeError(
-            f"grad: the outputs do not depend on input {i}; "
-            "pass allow_unused=True to get None for such an input"
-        )
-    gradients = tuple(
-        g if g is None or isinstance(g, Tensor) else wrap(np.asarray(g))
-        for g in map(found.get, wanted)
-    )
-    retained = create_graph if retain_graph is None else retain_graph
-    # The release comes last: an interrupt after it would take the gradients along.
-    return gradients if retained or release(passed) else ()
-
-
-def gradients_into_leaves(
-    outputs: Tensor | Sequence[Tensor],
-    grad_outputs: Any,
-    retain_graph: bool | None,
-    create_graph: bool,
-) -> None:
-    """``Tensor.backward`` for several outputs at once."""
-    if is_tracing.get():
-        raise RuntimeError("backward: a compiled program has no .grad; use grad()")
-    start = seeds("backward", outputs, grad_outputs, create_graph, "grad_tensors")
-    gradients, passed = walk(start, lift=lift if create_graph else None)
-    retained = create_graph if retain_graph is None else retain_graph
-    accumulate(gradients, [] if retained else passed)
-
-
-def listed(caller: str, tensors: Any) -> tuple[Tensor, ...]:
-    """One Tensor or several as a tuple; TypeError for what is none."""
-    found: list[Tensor] = []
-    many = isinstance(tensors, Iterable) and not isinstance(tensors, Tensor)
-    for x in tensors if many else (tensors,):
-        if not isinstance(x, Tensor):
-            raise TypeError(f"{caller}: a Tensor is needed, not {type(x).__name__}")
-        found.append(x)
-    return tuple(found)
-
-
-def seeds(
-    caller: str,
-    outputs: Tensor | Sequence[Tensor],
-    grad_outputs: Any,
-    create_graph: bool,
-    named: str = "grad_outputs",
-) -> dict[Any, Any]:
-    """The cotangents that a walk from several outputs starts from."""
-    outputs = listed(caller, outputs)
-    if grad_outputs is None:
-        grad_outputs = (None,) * len(outputs)
-    elif not isinstance(grad_outputs, (tuple, list)):
-        grad_outputs = (grad_outputs,)
-    if len(grad_outputs) != len(outputs):
-        raise ValueError(f"{caller}: {len(outputs)} outputs, but {len(grad_outputs)} {named}")
-    start: dict[Any, Any] = {}
-    for output, gradient in zip(outputs, grad_outputs, strict=True):
-        root = root_of(output, caller)
-        g = seed(output, gradient, create_graph, caller)
-        start[root] = start[root] + g if root in start else g
-    return start
 
 
 def value_and_grad(
@@ -303,7 +208,8 @@ def evaluated(
     primals = tuple(
         x.clone() if recorded and x.requires_grad else x.detach().requires_grad_() for x in tensors
     )
-    value = run_with({recording: True}, function, *primals)
+    with switched(recording=True):
+        value = function(*primals)
     outputs = as_tuple(value)
     for y in outputs:
         if not isinstance(y, Tensor):
@@ -323,17 +229,9 @@ def require_one_entry(caller: str, value: Any) -> None:
 
 def goes_beyond(primals: Sequence[Tensor], outputs: Sequence[Tensor]) -> bool:
     """Whether the outputs were also made from something that was on a tape before."""
-    nodes = [y._node for y in outputs if y._node is not None]
-    seen = set(nodes)
     start = min((x._node.position for x in primals if x._node is not None), default=0)
-    for node in nodes:  # grows while it is walked
-        if node.position < start:
-            return True
-        for source, *_ in node.edges or ():
-            if source not in seen:
-                seen.add(source)
-                nodes.append(source)
-    return False
+    made = ancestors(y._node for y in outputs if y._node is not None)
+    return bool(made) and made[0].position < start
 
 
 def tangents_for(primals: tuple[Tensor, ...], v: Any, caller: str) -> tuple[Tensor, ...]:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.ops import Op, picker
-from ..core.tape import is_grad_enabled, is_tracing, record, recording, run_with
+from ..core.tape import current, record, switched
 from ..torch.grad_fn import shown
-from ..torch.tensor import Tensor, constant_of, wrap
+from ..torch.tensor import Tensor, wrap
 
 
 class Context:
@@ -57,8 +57,6 @@ class Context:
 
 class FunctionOp(Op):
     """The op of one call of a Function."""
-
-    __slots__ = ("make",)
 
     make: Callable[[], tuple[Callable[..., Any], ...]]
 
@@ -120,20 +118,21 @@ class Function:
     def apply(cls, *args: Any) -> Tensor:
         """The output of forward, on the tape with backward as its VJP."""
         name = cls.__name__
-        if is_tracing.get():
+        if current().tracing:
             raise RuntimeError(
                 f"{name}: compile and derive do not see into a Function; make it with op()"
             )
         places = [i for i, x in enumerate(args) if isinstance(x, Tensor)]
         inputs = [args[i] for i in places]
         ctx = Context(tuple(isinstance(x, Tensor) and x.requires_grad for x in args))
-        out = run_with({recording: False}, computed_by, cls, ctx, args)
+        with switched(recording=False):
+            out = computed_by(cls, ctx, args)
         if not isinstance(out, Tensor):
             raise TypeError(
                 f"{name}: forward must return one Tensor, not {type(out).__name__}; "
                 "several can be one with cat() or stack()"
             )
-        if not is_grad_enabled() or not any(x.requires_grad for x in inputs):
+        if not current().recording or not any(x.requires_grad for x in inputs):
             return out
         return on_tape(cls, ctx, places, inputs, out)
 
@@ -192,7 +191,8 @@ def on_tape(
         )
         if graph:
             return cls.backward(mine, as_it_is(g))
-        return run_with({recording: False}, cls.backward, mine, wrap(g))
+        with switched(recording=False):
+            return cls.backward(mine, wrap(g))
 
     op = FunctionOp.__new__(FunctionOp)
     op.name = cls.__name__
@@ -205,8 +205,7 @@ def on_tape(
     op.picks = (picker(wanted),) * len(inputs)
     values = tuple(arrays[k] for k in wanted)
     links = tuple(
-        (constant_of(x), i, None) if x._node is None else (x._node, i, values)
-        for i, x in enumerate(inputs)
+        (x._as_constant(), None) if x._node is None else (x._node, values) for x in inputs
     )
     made = wrap(out._array, record(op, links, out.shape))
     return shown(made, f"{cls.__name__}Backward")

@@ -11,8 +11,9 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.ops import Op, parameters
+from ..core.tensor import run
 from ..torch.accepts import as_dtype
-from ..torch.tensor import Tensor, apply, jointly, wrap
+from ..torch.tensor import Tensor, jointly, wrap
 
 
 def op(
@@ -96,7 +97,8 @@ def op(
     )
     made.forward = guarded(forward, f"{name}: the forward")
     made.forward.__name__ = name
-    made.vjps = tuple(guarded(vjp, f"{name}: the VJP of {x}") for vjp, x in zip(vjps, inputs))
+    vjps = tuple(guarded(vjp, f"{name}: the VJP of {x}") for vjp, x in zip(vjps, inputs))
+    made.vjps = vjps
 
     def function(*args: Any, **options: Any) -> Tensor:
         try:
@@ -105,7 +107,7 @@ def op(
             raise TypeError(f"{name}: {error}") from None
         bound.apply_defaults()
         tensors = jointly(name, bound.args[: len(vjps)])
-        return apply(made, tensors, tuple(option(name, o) for o in bound.args[len(vjps) :]))
+        return run(made, tensors, tuple(option(name, o) for o in bound.args[len(vjps) :]))
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = forward.__doc__

@@ -11,6 +11,8 @@ needs the other factor and nothing else, so the tape keeps nothing else. The nam
 - where an op has one VJP, ``shape`` and ``dtype`` of its input; and where that VJP serves any
   number of inputs, ``i``, the place of the input among them.
 
+An input that no cotangent flows to, as the condition of ``where``, has None for its VJP.
+
 VJPs are written with the rows themselves. On arrays that is plain NumPy and gives the gradient;
 on Tensors the same line goes on the tape and gives a gradient that can be differentiated again.
 
@@ -24,6 +26,7 @@ row has to.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from math import prod
 from operator import itemgetter
 from typing import Any
@@ -35,6 +38,9 @@ from numpy import ndarray
 Value = Any
 Shape = tuple[int, ...]
 Axes = tuple[int, ...] | None  # None is all of them
+
+
+Vjp = Callable[..., Value]
 
 
 class Op:
@@ -50,17 +56,12 @@ class Op:
     where the derivative exists; None means everywhere.
     """
 
-    __slots__ = (
-        "broadcasts", "domain", "formula", "forward", "latex", "name", "numpy", "parameters",
-        "picks", "variadic", "vjps", "wants",
-    )  # fmt: skip
-
     def __init__(
         self,
         name: str,
         formula: str,
         forward: Callable[..., Any],
-        *vjps: Callable[..., Value],
+        *vjps: Vjp | None,
         broadcasts: bool = False,
         variadic: bool = False,
         domain: Callable[..., Any] | None = None,
@@ -72,25 +73,39 @@ class Op:
         self.latex = latex
         self.numpy = numpy
         self.forward = forward
-        self.vjps = vjps
         self.broadcasts = broadcasts
         self.variadic = variadic
         self.domain = domain
         self.parameters = parameters(forward)
+        self.wire(*vjps)
+
+    def wire(self, *vjps: Vjp | None) -> None:
+        """Give the op these VJPs, and see what each of them asks for."""
         names = ("out", *self.parameters)
         if len(vjps) == 1:
             names += ("shape", "dtype", "i")
-        self.wants = tuple(tuple(map(names.index, parameters(vjp)[1:])) for vjp in vjps)
-        self.picks = tuple(map(picker, self.wants))
+        wants = [vjp and tuple(map(names.index, parameters(vjp)[1:])) for vjp in vjps]
+        of_input: type[tuple[Any, ...]] = Same if self.variadic else tuple
+        self.vjps = of_input(vjps)
+        self.wants = of_input(wants)
+        self.picks = of_input(None if places is None else picker(places) for places in wants)
 
-    def __call__(self, x: Value, *more: Any) -> Value:
+    def __call__(self, *args: Any) -> Value:
         """The op on arrays, which gives an array, or on Tensors, which gives one on the tape."""
-        if type(x) is ndarray or isinstance(x, np.generic):
-            return self.forward(x, *more)
-        return x.apply(self, *more)
+        for x in args:
+            if hasattr(x, "apply"):
+                return x.apply(self, *args)
+        return self.forward(*args)
 
     def __repr__(self) -> str:
         return f"<op {self.name}: {self.formula}>"
+
+
+class Same(tuple[Any, ...]):
+    """The one VJP that serves any number of inputs: the same at every place."""
+
+    def __getitem__(self, i: Any) -> Any:
+        return super().__getitem__(0)
 
 
 def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
@@ -116,6 +131,11 @@ def row(name: str, formula: str, forward: Callable[..., Any], *vjps: Any, **fiel
     """Add an op to the table."""
     TABLE[name] = Op(name, formula, forward, *vjps, **fields)
     return TABLE[name]
+
+
+def relation(name: str, formula: str, forward: np.ufunc, numpy: str) -> Op:
+    """A comparison, which no cotangent flows back through, so that it is no row of the table."""
+    return Op(name, formula, forward, *(None,) * forward.nin, broadcasts=True, numpy=numpy)
 
 
 # What the rows need beyond one expression.
@@ -153,7 +173,7 @@ def logistic(x: ndarray) -> ndarray:
 
 def log_base(x: Value, y: Value) -> Value:
     """The log x in ∂xʸ/∂y = xʸ log x: as in PyTorch, 0 where x = 0 ≤ y, and nan where x < 0."""
-    return log(where(where(x, np.nan, x >= 0), 1, (x != 0) | (y < 0)))
+    return log(where((x != 0) | (y < 0), where(x >= 0, x, np.nan), 1))
 
 
 def lowered(x: Value, y: Value) -> Value:
@@ -168,9 +188,58 @@ def repeat(x: ndarray, shape: Shape) -> ndarray:
     return np.broadcast_to(x, shape)
 
 
+BLOCK = 128  # terms
+
+
+@cache
+def ones(n: int, dtype: np.dtype[Any]) -> ndarray:
+    return np.ones(n, dtype)
+
+
+def sums(x: ndarray) -> Any:
+    """Σ x over the middle one of three axes: of a block of terms by a product, of many by blocks.
+
+    NumPy adds so many terms one by one, by which float32 loses all digits but three at 10⁶ terms.
+    """
+    n = x.shape[1]
+    if n > BLOCK:
+        rest = n % BLOCK
+        blocks = x[:, : n - rest].reshape(len(x), n // BLOCK, BLOCK, x.shape[2])
+        return sums(ones(BLOCK, x.dtype) @ blocks) + sums(x[:, n - rest :])
+    return ones(n, x.dtype) @ x if len(x) == 1 else np.add.reduce(x, 1)
+
+
 def total(x: ndarray, axes: Axes, keepdims: bool) -> Any:
-    # What np.sum comes to in the end.
-    return np.add.reduce(x, axes, None, None, keepdims)  # type: ignore[call-overload]
+    """Σ x over axes, with an error that grows as the logarithm of the number of terms."""
+    if x.dtype.char == "e":
+        return half(total(x.astype(np.float32), axes, keepdims))
+    if x.ndim < 2 or x.dtype.kind != "f":
+        # What np.sum comes to in the end, which along one axis adds pairwise.
+        return np.add.reduce(x, axes, None, None, keepdims)  # type: ignore[call-overload]
+    if axes is None:
+        out = np.add.reduce(x.ravel("K"))
+        return out.reshape((1,) * x.ndim) if keepdims else out
+    out = np.ascontiguousarray(x)
+    for axis in sorted(axes, reverse=True):
+        n, before, after = out.shape[axis], out.shape[:axis], out.shape[axis + 1 :]
+        if prod(after) == 1:
+            out = np.add.reduce(out.reshape(prod(before), n), 1)
+        else:
+            out = sums(out.reshape(prod(before), n, prod(after)))
+        out = out.reshape((*before, 1, *after))
+    return out if keepdims else out.reshape([n for a, n in enumerate(x.shape) if a not in axes])
+
+
+def average(x: ndarray, axes: Axes, keepdims: bool) -> Any:
+    if x.dtype.char == "e":
+        return half(average(x.astype(np.float32), axes, keepdims))
+    return total(x, axes, keepdims) / terms(x.shape, axes)
+
+
+def half(x: Any) -> Any:
+    """A float32 as float16, without the warning of what is too large, which is infinite then."""
+    with np.errstate(over="ignore"):
+        return x.astype(np.float16)
 
 
 def spread(g: Value, shape: Shape, axes: Axes) -> Value:
@@ -187,14 +256,21 @@ def terms(shape: Shape, axes: Axes, none: float = np.nan) -> float:
 
 def share(g: Value, x: Value, y: Value) -> Value:
     """The cotangent of x in max(x, y): half in a tie, none where y is larger, all elsewhere."""
-    return where(where(g * 0.5, g, x == y), 0.0, ~(x < y))
+    return where(x < y, 0.0, where(x == y, g * 0.5, g))
 
 
 def ties(g: Value, x: Value, out: Value, axes: Axes) -> Value:
     """The cotangent of x in max x or min x: shared equally by the entries that equal it."""
     winners = (x == spread(out, x.shape, axes)) | (x != x)
-    n = winners.sum(axes, keepdims=True).astype(x.dtype)
-    return where(spread(g, x.shape, axes) / n, 0.0, winners)
+    n = winners.sum(axes, keepdims=True)
+    return where(winners, divided(spread(g, x.shape, axes), n), 0.0)
+
+
+def divided(g: Value, n: Value) -> Value:
+    """g / n for whole numbers n, of which float16 has none above 65504."""
+    if g.dtype == np.float16:
+        return cast(divided(cast(g, np.dtype("f4")), n), g.dtype)
+    return g / (n if isinstance(n, (int, float)) else n.astype(g.dtype))
 
 
 def scattered(x: ndarray, index: tuple[Any, ...], into: Shape) -> ndarray:
@@ -244,13 +320,13 @@ tanh = row("tanh", "tanh(x)", np.tanh, lambda g, out: g * (1 - out * out))
 sigmoid = row("sigmoid", "σ(x)", logistic, lambda g, out: (1 - out) * out * g,
               numpy="sigmoid(x)")
 relu = row("relu", "max(x, 0)", lambda x: np.maximum(x, 0),
-           lambda g, out: where(g, 0.0, out != 0), domain=lambda x: x != 0,
+           lambda g, out: where(out != 0, g, 0.0), domain=lambda x: x != 0,
            numpy="np.maximum(x, 0)")
 abs = row("abs", "|x|", np.abs, lambda g, x: g * sign(x), domain=lambda x: x != 0,
           latex=r"\left|{x}\right|")
-sign = row("sign", "sign(x)", np.sign, lambda g: where(g, 0.0, False), domain=lambda x: x != 0)
+sign = row("sign", "sign(x)", np.sign, lambda g: where(False, g, 0.0), domain=lambda x: x != 0)
 clamp = row("clamp", "min(max(x, low), high)", lambda x, low, high: np.clip(x, low, high),
-            lambda g, x, low, high: where(g, 0.0, (x >= low) & (x <= high)),
+            lambda g, x, low, high: where((x >= low) & (x <= high), g, 0.0),
             domain=lambda x, low, high: (x != low) & (x != high), numpy="np.clip(x, low, high)")
 
 # A choice between two.
@@ -260,18 +336,18 @@ maximum = row("maximum", "max(x, y)", np.maximum,
 minimum = row("minimum", "min(x, y)", np.minimum,
               lambda g, x, y: share(g, y, x), lambda g, x, y: share(g, x, y),
               broadcasts=True, domain=lambda x, y: x != y)
-where = row("where", "x if condition else y", lambda x, y, condition: np.where(condition, x, y),
-            lambda g, condition: where(g, 0.0, condition),
-            lambda g, condition: where(g, 0.0, ~condition),
+where = row("where", "x if condition else y",
+            lambda condition, x, y: np.where(condition, x, y), None,
+            lambda g, condition: where(condition, g, 0.0),
+            lambda g, condition: where(condition, 0.0, g),
             broadcasts=True, numpy="np.where(condition, x, y)",
             latex=r"\begin{cases} {x} & {condition} \\ {y} & \text{else} \end{cases}")
 
 # Reductions over the axes given.
 sum = row("sum", "Σ x", total,
           lambda g, shape, axes: spread(g, shape, axes))
-mean = row("mean", "mean(x; axes)",
-           lambda x, axes, keepdims: total(x, axes, keepdims) / terms(x.shape, axes),
-           lambda g, shape, axes: spread(g / terms(shape, axes, none=1), shape, axes))
+mean = row("mean", "mean(x; axes)", average,
+           lambda g, shape, axes: spread(divided(g, terms(shape, axes, none=1)), shape, axes))
 amax = row("amax", "max(x; axes)", lambda x, axes, keepdims: np.max(x, axes, keepdims=keepdims),
            lambda g, x, out, axes: ties(g, x, out, axes),
            numpy="np.max(x, axes, None, keepdims)")
@@ -298,15 +374,15 @@ cast = row("cast", "x", lambda x, to: x.astype(to), lambda g, dtype: cast(g, dty
            numpy="x.astype(to)")
 
 # No cotangent flows back through these, so they are not rows of the table.
-equal = Op("equal", "x = y", np.equal, numpy="x == y")
-not_equal = Op("not_equal", "x ≠ y", np.not_equal, numpy="x != y")
-less = Op("less", "x < y", np.less, numpy="x < y")
-less_equal = Op("less_equal", "x ≤ y", np.less_equal, numpy="x <= y")
-greater = Op("greater", "x > y", np.greater, numpy="x > y")
-greater_equal = Op("greater_equal", "x ≥ y", np.greater_equal, numpy="x >= y")
-both = Op("both", "x ∧ y", np.bitwise_and, numpy="x & y")
-either = Op("either", "x ∨ y", np.bitwise_or, numpy="x | y")
-differ = Op("differ", "x ⊻ y", np.bitwise_xor, numpy="x ^ y")
-opposite = Op("opposite", "¬x", np.invert, numpy="~x")
-whole = Op("whole", "x", lambda x, to: x.astype(to), numpy="x.astype(to)")
-detached = Op("detached", "x", lambda x: x.copy(), numpy="x")
+equal = relation("equal", "x = y", np.equal, "x == y")
+not_equal = relation("not_equal", "x ≠ y", np.not_equal, "x != y")
+less = relation("less", "x < y", np.less, "x < y")
+less_equal = relation("less_equal", "x ≤ y", np.less_equal, "x <= y")
+greater = relation("greater", "x > y", np.greater, "x > y")
+greater_equal = relation("greater_equal", "x ≥ y", np.greater_equal, "x >= y")
+both = relation("both", "x ∧ y", np.bitwise_and, "x & y")
+either = relation("either", "x ∨ y", np.bitwise_or, "x | y")
+differ = relation("differ", "x ⊻ y", np.bitwise_xor, "x ^ y")
+opposite = relation("opposite", "¬x", np.invert, "~x")
+whole = Op("whole", "x", lambda x, to: x.astype(to), None, numpy="x.astype(to)")
+detached = Op("detached", "x", lambda x: x.copy(), None, numpy="x")

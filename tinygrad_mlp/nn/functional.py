@@ -13,12 +13,13 @@ import numpy as np
 from numpy import ndarray
 
 from ..core import ops
-from ..core.tape import is_tracing
+from ..core.tape import current
+from ..core.tensor import run
 from ..torch.accepts import FLOAT, as_int, as_number
 from ..torch.functions import log_softmax, relu, sigmoid, softmax, tanh
 from ..torch.grad_fn import shown, shown_as
 from ..torch.hints import module_getattr
-from ..torch.tensor import Tensor, apply, constant, permute, wrap
+from ..torch.tensor import Tensor, constant, permute, wrap
 
 __all__ = [
     "binary_cross_entropy_with_logits",
@@ -189,7 +190,7 @@ def cross_entropy(
         if reduction == "sum":
             return -terms.sum()
         return shown(terms.sum() / -(input.numel() / (classes or np.nan)), "Div1")
-    if is_tracing.get() and target._node is not None:
+    if current().tracing and target._node is not None:
         raise RuntimeError(
             "cross_entropy: class indices that are an argument of the function cannot be checked "
             "in a compiled program; pass probabilities instead, floats that are 1 at the class, "
@@ -198,12 +199,12 @@ def cross_entropy(
     picked, counts = at_classes(target._array, input.shape, axis, ignore_index)
     shares = None if weight is None else weight._array
     total = np.sum(picked if shares is None else picked * shares, dtype=input.dtype)
-    chosen = apply(ops.where, (logp, wrap(np.zeros((), logp.dtype)), wrap(picked)))
+    chosen = run(ops.where, (wrap(picked), logp, wrap(np.zeros((), logp.dtype))))
     if weight is not None:
         chosen = chosen * weight
     if label_smoothing:
         all_of = logp if weight is None else logp * weight
-        all_of = apply(ops.where, (all_of, wrap(np.zeros((), logp.dtype)), wrap(counts)))
+        all_of = run(ops.where, (wrap(counts), all_of, wrap(np.zeros((), logp.dtype))))
         chosen = chosen * (1 - label_smoothing) + all_of * (label_smoothing / classes)
     if reduction == "none":
         loss = -chosen.sum(axis)

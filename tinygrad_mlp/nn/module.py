@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..core.atomic import assign
+from ..core.tape import assign
 from ..torch.accepts import as_dtype
 from ..torch.devices import is_device, require_cpu
 from ..torch.hints import absent
@@ -299,7 +299,7 @@ class Module:
                 gone += unset
                 home = home_of_grad(tensor)
                 if home is not None and tensor.grad is not None:
-                    new.append((home.tag, "grad", tensor.grad.detach().to(target)))
+                    new.append((home, "grad", tensor.grad.detach().to(target)))
         assign(new, gone)
         return self
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..core.atomic import carry_out
+from ..core.tape import assign, lock
 from ..torch.tensor import Tensor, mark_parameter, wrap
 from ..torch.views import Values, changed, rewrite
 
@@ -51,10 +51,10 @@ def loaded(value: Any) -> ndarray:
 def replace(new: list[tuple[Tensor, ndarray]]) -> None:
     """Give Tensors new values, of their shapes."""
     values: Values = {}
-    for tensor, array in new:
-        rewrite(tensor, array.astype(tensor.dtype, copy=False), values)
-    if not carry_out(changed(values)):
-        replace(new)  # another thread was faster
+    with lock:
+        for tensor, array in new:
+            rewrite(tensor, array.astype(tensor.dtype, copy=False), values)
+        assign(changed(values))
 
 
 def zero_grad(parameter: Tensor, set_to_none: bool) -> None:

@@ -20,9 +20,9 @@ from math import cos, pi
 from operator import setitem
 from typing import Any
 
-from ..core.tape import no_grad
 from ..torch.accepts import as_number
 from ..torch.hints import module_getattr
+from ..torch.modes import no_grad
 from ..torch.tensor import Tensor
 
 __all__ = ["CosineAnnealingLR", "ExponentialLR", "LRScheduler", "StepLR"]

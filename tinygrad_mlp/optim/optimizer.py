@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..core.atomic import Change, assign, carry_out
 from ..core.ops import Value
-from ..core.tape import enable_grad
+from ..core.tape import assign, lock
 from ..nn.parameter import loaded, zero_grad
 from ..torch.accepts import as_number
+from ..torch.modes import enable_grad
 from ..torch.tensor import Tensor, wrap
 from ..torch.views import Values, changed, rewrite
 
@@ -145,9 +145,11 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        return self._change(loss)
+        with lock:
+            self._change()
+        return loss
 
-    def _change(self, loss: Tensor | None) -> Tensor | None:
+    def _change(self) -> None:
         before = self.state
         state = before.copy()
         values: Values = {}
@@ -156,22 +158,18 @@ class Optimizer:
             for p in group["params"]:
                 if (grad := p.grad) is None:
                     continue
-                old, array = values.get(p, (p._array, p._array))
+                array = values.get(p, p._array)
                 have = before.get(p, {})
                 t = have.get("step", 0) + 1
                 new, kept = self.updated(options, array, grad._array, have, t)
                 # What such a step does not use, momentum that was turned off say, stays.
                 state[p] = {**have, **{k: as_kept(v, grad._array) for k, v in kept.items()}}
-                rewrite(p, new, values, old)
-        # If another thread was faster, once more.
-        return loss if self.settle(values, before, state) else self._change(loss)
+                rewrite(p, new, values)
+        self.settle(values, state)
 
-    def settle(self, values: Values, before: States, after: States) -> bool:
-        """Let a step's results be the parameters' values and the state: all of them or none.
-
-        False where they are not what the step started from, for another thread was faster.
-        """
-        return carry_out([*changed(values), Change(self, "state", before, after)])
+    def settle(self, values: Values, state: States) -> None:
+        """Let a step's results be the parameters' values and the state, all of them at once."""
+        assign([*changed(values), (self, "state", state)])
 
     def updated(
         self, group: Group, p: Value, g: Value, state: State, t: Value

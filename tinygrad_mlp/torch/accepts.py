@@ -230,19 +230,19 @@ def in_two_steps(entries: Index) -> tuple[Index, Index] | None:
     return tuple(ints), tuple(entry for entry in entries if not isinstance(entry, int))
 
 
-def misfit(op: Op, error: ValueError | None, *shapes: Shape) -> str:
+def misfit(op: Op, error: ValueError, *shapes: Shape) -> ValueError:
     """What is wrong where an op's forward gave this error; most often it is the shapes."""
     listed = " and ".join(map(str, shapes))
+    if not op.broadcasts:
+        return error
     if op is ops.matmul:
-        return (
+        return ValueError(
             f"matmul: shapes {listed} do not fit: the last axis of the first must be as long as "
             "the last but one of the second, and any axes before them must broadcast"
         )
     if broadcasts(shapes):
-        if op is ops.pow_tensor:
-            return "pow: whole numbers have no negative powers; use .float() first"
-        return f"{op.name}: {error}"
-    return (
+        return ValueError(f"{op.name}: {error}")
+    return ValueError(
         f"{op.name}: shapes {listed} do not broadcast: from the last axis backwards, sizes must be "
         "equal or one of them 1; reshape or unsqueeze one of the two"
     )

@@ -1,7 +1,7 @@
 """``x.grad_fn``: what made a Tensor, under the name that PyTorch has for it.
 
 Where PyTorch has one op, there may be several here, and where it has several, one. Most names
-follow from the node; where they do not, the method that made it leaves one in the node's tag.
+follow from the node; where they do not, the method that made it leaves one in the node's note.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from ..core import ops
 from ..core.ops import Op, Shape
-from ..core.tape import Node, tag_of
+from ..core.tape import Node
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,6 +26,25 @@ NAMES: dict[Op, str] = {
     ops.cast: "ToCopy0",
     ops.reshape: "View0",
 }
+
+
+class Note:
+    """What PyTorch's habits have to remember of a node."""
+
+    __slots__ = ("moved_to", "shown", "tensor")
+
+    def __init__(self) -> None:
+        self.shown: str | None = None  # PyTorch's name for what made it
+        self.tensor: Callable[[], Any] | None = None  # a leaf's Tensor, as a weak reference
+        self.moved_to: Node | None = None  # where on the tape the value is now
+
+
+def note_of(node: Node) -> Note:
+    """The node's note, a new one if it has none."""
+    if node.note is None:
+        node.note = Note()
+    note: Note = node.note
+    return note
 
 
 class GradFn:
@@ -50,7 +69,7 @@ class GradFn:
     @property
     def next_functions(self) -> tuple[tuple[GradFn | None, int], ...]:
         """The same for each of its inputs, None where nothing flows; empty once it is released."""
-        inputs = self._node.inputs or ()
+        inputs = self._node.inputs if self._node.links else ()
         return tuple((grad_fn(x) if isinstance(x, Node) else None, 0) for x in inputs)
 
     def __eq__(self, other: object) -> bool:
@@ -77,8 +96,8 @@ def name_of(node: Node) -> str:
     op = node.op
     if op is None:
         return "AccumulateGrad"
-    if node.tag is not None and node.tag.shown is not None:
-        return node.tag.shown
+    if node.note is not None and node.note.shown is not None:
+        return str(node.note.shown)
     if op in NAMES:
         name = NAMES[op]
     elif op is ops.getitem:
@@ -100,10 +119,7 @@ def with_number(name: str) -> str:
 
 def shape_of(node: Node) -> Shape | None:
     """The shape of a node's first input, while that is known."""
-    if node.inputs is None:
-        return None
-    first = node.inputs[0]
-    return first.shape if isinstance(first, Node) else first.array.shape
+    return node.links[0][0].shape if node.links else None
 
 
 def of_index(index: tuple[Any, ...], shape: Shape | None) -> str:
@@ -137,7 +153,7 @@ def shown(made: R, name: str) -> R:
     several: Any = made if isinstance(made, tuple) else (made,)
     for x in several:
         if x._node is not None and x._node.op is not None:
-            tag_of(x._node).shown = with_number(name)
+            note_of(x._node).shown = with_number(name)
     return made
 
 

@@ -10,9 +10,10 @@ from typing import cast
 from numpy import ndarray
 
 from ..core import ops
+from ..core.tensor import run
 from .accepts import as_axis
 from .grad_fn import shown
-from .tensor import Number, Tensor, apply, choose, jointly
+from .tensor import Number, Tensor, choose, jointly
 
 
 def where(
@@ -49,7 +50,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
             "and have at least one axis"
         )
     starts = tuple(accumulate((x.shape[place] for x in xs), initial=0))
-    return apply(ops.cat, xs, (place, starts))
+    return run(ops.cat, xs, (place, starts))
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:

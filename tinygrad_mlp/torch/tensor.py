@@ -12,22 +12,10 @@ import numpy as np
 from numpy import ndarray
 
 from ..core import ops
-from ..core.atomic import assign, swap
+from ..core import tensor as core
 from ..core.ops import Op, Shape
-from ..core.tape import (
-    RELEASED,
-    Constant,
-    Links,
-    Node,
-    is_grad_enabled,
-    is_tracing,
-    leaf,
-    links_of,
-    new,
-    record,
-    tag_of,
-    walk,
-)
+from ..core.tape import Change, Constant, Node, assign, current, leaf
+from ..core.tensor import Options, binary, run, unary, with_options
 from .accepts import (
     FLOAT,
     NUMBERS,
@@ -44,7 +32,7 @@ from .accepts import (
     wider,
 )
 from .devices import is_device, require_cpu
-from .grad_fn import GradFn, grad_fn, name_of, shown
+from .grad_fn import GradFn, grad_fn, name_of, note_of, shown
 from .hints import say_what_is_missing, say_what_they_take, without
 from .names import Names
 from .printing import format_tensor
@@ -52,6 +40,7 @@ from .views import (
     Family,
     Values,
     become,
+    changed,
     in_place,
     is_part_of,
     is_same_memory,
@@ -67,107 +56,45 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
 Number = bool | int | float
-Options = tuple[Any, ...]
 AxisLike = int | Sequence[int] | None
 
-# Of integers these are taken in float32, as PyTorch does.
-REAL = frozenset({
-    ops.div, ops.exp, ops.log, ops.log1p, ops.sqrt, ops.sin, ops.cos, ops.tanh, ops.sigmoid,
-})  # fmt: skip
+
+def real(op: Op, doc: str) -> Callable[..., Tensor]:
+    """A function of one variable that takes whole numbers in float32, as PyTorch does."""
+    function: Callable[[Tensor], Tensor] = unary(op)
+
+    def method(self: Tensor) -> Tensor:
+        return function(self if self._array.dtype.kind == "f" else self.float())
+
+    method.__name__ = op.name
+    method.__doc__ = doc
+    return method
 
 
-# From an op to the function of Tensors that computes it and records it. ``apply`` is the general
-# case; ``unary`` and ``binary`` are the same written out for one and for two inputs, which nearly
-# all ops have: the time that a small program takes is spent here.
+def compare(op: Op, x: Tensor, y: Any) -> Tensor:
+    if not isinstance(y, (Tensor, ndarray, *NUMBERS)):
+        return NotImplemented  # type: ignore[no-any-return]
+    if isinstance(y, NUMBERS) and x.dtype.kind != "f":
+        # A number keeps its own value here: a uint8 may be compared with −1.
+        y = wrap(np.asarray(y))
+    else:
+        x, y = agree(op, x, y)
+    return logic(op, x, y)
 
 
-def unary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
-    (pick,) = op.picks
-    real = op in REAL
-
-    def function(self: Tensor, options: Options = ()) -> Tensor:
-        x = self._array
-        node = self._node
-        if real and x.dtype.kind != "f":
-            return function(self.float(), options)
-        out = op.forward(x, *options) if options else op.forward(x)
-        if type(out) is not ndarray:
-            out = np.asarray(out)
-        if node is None or not is_grad_enabled():
-            return wrap(out)
-        saved = pick((out, x, *options, x.shape, x.dtype) if options else (out, x))
-        return wrap(out, record(op, ((node, 0, saved),), out.shape, options))
-
-    function.__name__ = op.name
-    function.__doc__ = doc
-    return function
-
-
-def binary(op: Op, doc: str | None = None) -> Callable[..., Tensor]:
-    pick_x, pick_y = op.picks
-    real = op in REAL
-
-    def function(self: Any, other: Any) -> Tensor:
-        if type(self) is not Tensor or type(other) is not Tensor:
-            self, other = agree(op, self, other)
-        x = self._array
-        y = other._array
-        if x.dtype is not y.dtype:
-            self, other = agree(op, self, other)
-            x = self._array
-            y = other._array
-        if real and x.dtype.kind != "f":
-            return function(self.float(), other.float())
-        try:
-            out = op.forward(x, y)
-        except ValueError as error:
-            raise ValueError(misfit(op, error, x.shape, y.shape)) from None
-        if type(out) is not ndarray:
-            out = np.asarray(out)
-        m = self._node
-        n = other._node
-        if (m is None and n is None) or not is_grad_enabled():
-            return wrap(out)
-        values = (out, x, y)
-        links: Links
-        if n is None:
-            links = ((m, 0, pick_x(values)), (constant_of(other), 1, None))
-        elif m is None:
-            links = ((constant_of(self), 0, None), (n, 1, pick_y(values)))
-        else:
-            links = ((m, 0, pick_x(values)), (n, 1, pick_y(values)))
-        return wrap(out, record(op, links, out.shape))
-
-    function.__name__ = op.name
-    function.__doc__ = doc
-    return function
-
-
-def apply(op: Op, tensors: Sequence[Tensor], options: Options = ()) -> Tensor:
-    arrays = [x._array for x in tensors]
+def logic(op: Op, *tensors: Tensor) -> Tensor:
     try:
-        out = np.asarray(op.forward(*([arrays] if op.variadic else arrays), *options))
-    except ValueError as error:
-        if op.vjps and not op.broadcasts:
-            raise
-        raise ValueError(misfit(op, error, *(a.shape for a in arrays))) from None
-    traced = op.vjps or is_tracing.get()
-    if not traced or not is_grad_enabled() or all(x._node is None for x in tensors):
-        return wrap(out)
-    links: list[Any] = []
-    for i, x in enumerate(tensors):
-        which = 0 if op.variadic else i
-        if x._node is not None and which < len(op.vjps):
-            values = (out, *([arrays] if op.variadic else arrays), *options, x.shape, x.dtype, i)
-            links.append((x._node, which, op.picks[which](values)))
-        else:
-            links.append((x._node or constant_of(x), which, None))
-    return wrap(out, record(op, tuple(links), out.shape, options))
+        return run(op, tensors)
+    except TypeError:
+        dtypes = " and ".join(str(x.dtype) for x in tensors)
+        raise TypeError(
+            f"{op.name}: bools or whole numbers are needed, not {dtypes}; compare first"
+        ) from None
 
 
 def reduction(op: Op, doc: str) -> Callable[..., Tensor]:
     """A method that reduces over one axis, several, or all; axis and dim are the same."""
-    function = unary(op)
+    function: Callable[[Tensor, Options], Tensor] = with_options(op)
 
     def method(
         self: Tensor,
@@ -224,7 +151,7 @@ def truth(over: Callable[..., Any], doc: str) -> Callable[..., Tensor]:
     return method
 
 
-class Tensor(Names):
+class Tensor(Names, core.Tensor):
     """An array that remembers how it was computed.
 
     ``Tensor(data)`` is ``tensor(data)``; ops on Tensors make the others. The array is the Tensor's
@@ -232,18 +159,9 @@ class Tensor(Names):
     writes into it, so a value on the tape cannot change behind the tape's back.
     """
 
-    __slots__ = (
-        "__weakref__", "_array", "_constant", "_family", "_frozen", "_node", "_parameter",
-        "_source",
-    )  # fmt: skip
+    __slots__ = ("_family", "_frozen", "_parameter", "_source")
 
-    # NumPy leaves ``array + tensor`` to the Tensor.
-    __array_ufunc__ = None
-
-    _array: ndarray
-    _node: Node | None
     # These are set only where they say something, so that ops need not set them:
-    _constant: Constant  # what the tape knows of it where there is no node
     _family: Family  # which Tensors PyTorch would keep in the same memory
     _frozen: Node  # its node from when it required grad
     _source: tuple[Tensor, Op, Options]  # what this is a view of, and how
@@ -254,21 +172,6 @@ class Tensor(Names):
         self._node = None
 
     # What it is.
-
-    @property
-    def shape(self) -> Shape:
-        """The size of each axis, a plain tuple."""
-        return self._array.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The NumPy dtype of the entries."""
-        return self._array.dtype
-
-    @property
-    def ndim(self) -> int:
-        """How many axes there are."""
-        return self._array.ndim
 
     def dim(self) -> int:
         """How many axes there are; PyTorch's spelling of ``ndim``."""
@@ -285,24 +188,30 @@ class Tensor(Names):
     @property
     def name(self) -> str | None:
         """The name given to it, for formulas and pictures of the tape."""
-        if self._node is None:
-            return self._constant.name if hasattr(self, "_constant") else None
-        return None if self._node.tag is None else self._node.tag.name
+        return (self._node or self._as_constant()).name
 
     def named(self, name: str) -> Tensor:
-        """Give it a name, for formulas and pictures of the tape, and return it.
-
-        >>> import tinygrad_mlp as tg
-        >>> tg.tensor([1.0, 2.0]).named("x").name
-        'x'
-        """
+        """Give it a name, for formulas and pictures of the tape, and return it."""
         if not isinstance(name, str):
             raise TypeError(f"named: a name is a str, not {type(name).__name__}")
         if self._node is None:
             self._constant = Constant(self._array, name)
         else:
-            tag_of(self._node).name = name
+            self._node.name = name
         return self
+
+    # What the core leaves to a subclass.
+
+    def _together(self, op: Op, *values: Any) -> Sequence[Tensor]:
+        return agree(op, *values)
+
+    @staticmethod
+    def _misfit(op: Op, error: ValueError, *shapes: Shape) -> ValueError:
+        return misfit(op, error, *shapes)
+
+    @classmethod
+    def _accumulated(cls, gradients: dict[Node, Any]) -> list[Change]:
+        return accumulated(gradients)
 
     # Its place on the tape.
 
@@ -340,15 +249,12 @@ class Tensor(Names):
             )
         name = self.name
         node = self._frozen if hasattr(self, "_frozen") else self._node or leaf(self.shape)
-        tag = tag_of(node)
-        tag.tensor = ref(self)
-        assign(
-            [
-                (self, "_node", node if requires_grad else None),
-                (self, "_frozen", node),
-                (tag, "retains_grad", bool(requires_grad)),
-            ]
-        )
+        note_of(node).tensor = ref(self)
+        assign([
+            (self, "_node", node if requires_grad else None),
+            (self, "_frozen", node),
+            (node, "keeps_grad", bool(requires_grad)),
+        ])  # fmt: skip
         return self if name is None else self.named(name)
 
     @property
@@ -360,14 +266,14 @@ class Tensor(Names):
     def grad(self) -> Tensor | None:
         """What backward has accumulated here: a Tensor of the same shape and dtype, or None."""
         node = home_of_grad(self)
-        return None if node is None or node.tag is None else node.tag.grad
+        return None if node is None else node.grad
 
     @grad.setter
     def grad(self, grad: Tensor | None) -> None:
         node = home_of_grad(self)
         if grad is None:
-            if node is not None and node.tag is not None:
-                node.tag.grad = None
+            if node is not None:
+                node.grad = None
             return
         if not isinstance(grad, Tensor):
             raise TypeError(f"grad: a Tensor or None, not {type(grad).__name__}")
@@ -378,18 +284,18 @@ class Tensor(Names):
             )
         if node is None:
             raise RuntimeError("grad: this Tensor does not require grad; call requires_grad_()")
-        tag_of(node).grad = grad
+        node.grad = grad
 
     def retain_grad(self) -> None:
         """Have backward keep the gradient of a result in ``.grad``, as it does for leaves."""
         if self._node is None:
             raise RuntimeError("retain_grad: this Tensor does not require grad")
-        tag_of(self._node).retains_grad = True
+        self._node.keeps_grad = True
 
     def detach(self) -> Tensor:
         """The same value, off the tape."""
-        if is_tracing.get():
-            return apply(ops.detached, (self,))
+        if current().tracing:
+            return run(ops.detached, (self,))
         return related(wrap(self._array), self)
 
     @property
@@ -404,41 +310,11 @@ class Tensor(Names):
                 f"data: shape {value.shape} and dtype {value.dtype} do not fit a Tensor of shape "
                 f"{self.shape} and dtype {self.dtype}"
             )
-        if is_tracing.get():
+        if current().tracing:
             raise RuntimeError("data: a compiled program has no Tensors whose memory to change")
         set_data(self, value)
 
-    def backward(
-        self,
-        gradient: Any = None,
-        retain_graph: bool | None = None,
-        create_graph: bool = False,
-    ) -> None:
-        """Accumulate the gradient of this Tensor into ``.grad`` of the leaves it was made from.
-
-        ``gradient`` is the cotangent to start from, of this Tensor's shape; a Tensor of one entry
-        starts from 1. The graph is released, so that a second backward through any part of it
-        raises, unless ``retain_graph``; ``create_graph`` retains it too, and gives gradients that
-        can be differentiated again. All leaves get their gradients together at the end, or none
-        does if anything raises.
-
-        RuntimeError where there is no graph, or no longer; ValueError for a wrong shape.
-
-        >>> import tinygrad_mlp as tg
-        >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
-        >>> (x * x).sum().backward()
-        >>> x.grad
-        tensor([2., 4.])
-        """
-        if is_tracing.get():
-            raise RuntimeError(
-                "backward: a compiled program has no .grad to leave gradients in; use grad()"
-            )
-        root = root_of(self, "backward")
-        start = {root: seed(self, gradient, create_graph, "backward")}
-        gradients, passed = walk(start, lift=lift if create_graph else None)
-        retained = create_graph if retain_graph is None else retain_graph
-        accumulate(gradients, [] if retained else passed)
+    backward = core.Tensor.backward
 
     # Out of the tape.
 
@@ -452,7 +328,7 @@ class Tensor(Names):
                 "numpy: a NumPy array cannot carry the gradient; "
                 "use .detach().numpy() for the value alone"
             )
-        return sealed(self._array)
+        return super().numpy()
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> ndarray:
         array = self.numpy()
@@ -532,7 +408,7 @@ class Tensor(Names):
                 "use .detach() first"
             )
         parameter = hasattr(self, "_parameter")
-        return restore, (sealed(self._array), self.requires_grad, self.name, parameter)
+        return restore, (super().numpy(), self.requires_grad, self.name, parameter)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         function, arguments = self.__reduce__()
@@ -544,26 +420,22 @@ class Tensor(Names):
 
     # Arithmetic.
 
-    __add__ = binary(ops.add, "x + y, entry by entry.")
-    __sub__ = binary(ops.sub, "x − y, entry by entry.")
-    __mul__ = mul = multiply = binary(ops.mul, "x ⊙ y, entry by entry.")
-    __truediv__ = div = divide = true_divide = binary(
-        ops.div, "x / y, entry by entry; whole numbers as float32."
-    )
-    __neg__ = neg = negative = unary(ops.neg, "−x of each entry.")
-    __abs__ = abs = absolute = unary(ops.abs, "|x| of each entry; its derivative at 0 is 0.")
+    __mul__ = mul = multiply = core.Tensor.__mul__
+    __neg__ = neg = negative = core.Tensor.__neg__
+    __abs__ = abs = absolute = core.Tensor.__abs__
 
-    def __radd__(self, other: Any) -> Tensor:
-        return add(other, self)
+    def __truediv__(self, other: Any) -> Tensor:
+        """x / y, entry by entry; whole numbers as float32."""
+        return quotient(self, other)
+
+    div = divide = true_divide = __truediv__
 
     def __rsub__(self, other: Any) -> Tensor:
-        return shown(sub(other, self), "Rsub1")
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return mul(other, self)
+        x, y = agree(ops.sub, other, self)
+        return shown(x - y, "Rsub1")
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return shown(div(other, self), "Mul0")
+        return shown(quotient(other, self), "Mul0")
 
     def add(self, other: Any, *, alpha: Number = 1) -> Tensor:
         """x + α y, entry by entry."""
@@ -583,21 +455,21 @@ class Tensor(Names):
     def __pow__(self, exponent: Any) -> Tensor:
         """x to a power: a number, or a Tensor, which may require grad itself."""
         if not isinstance(exponent, NUMBERS):
-            return pow_tensor(self, exponent)
+            return power(self, exponent)
         p = exponent.item() if isinstance(exponent, np.generic) else exponent
         try:
             if self._array.dtype.kind == "f":
-                return pow_number(self, (p,))
+                return core.pow_number(self, (p,))
             if isinstance(p, builtins.float):
-                return pow_number(self.float(), (p,))
+                return core.pow_number(self.float(), (p,))
             if p < 0:
                 raise ValueError(f"pow: {self.dtype} has no negative powers; use .float() first")
-            return pow_number(self.long() if self._array.dtype.kind == "b" else self, (p,))
+            return core.pow_number(self.long() if self._array.dtype.kind == "b" else self, (p,))
         except OverflowError:
             raise ValueError(f"pow: the exponent does not fit {self.dtype}") from None
 
     def __rpow__(self, base: Any) -> Tensor:
-        return shown(pow_tensor(base, self), "Pow2")
+        return shown(power(base, self), "Pow2")
 
     pow = __pow__
 
@@ -629,8 +501,8 @@ class Tensor(Names):
 
     # In place, which in_place.py explains.
 
-    __iadd__ = in_place(__add__, "__iadd__")
-    __isub__ = in_place(__sub__, "__isub__")
+    __iadd__ = in_place(core.Tensor.__add__, "__iadd__")
+    __isub__ = in_place(core.Tensor.__sub__, "__isub__")
     __imul__ = mul_ = in_place(__mul__, "mul_")
     __itruediv__ = div_ = in_place(__truediv__, "div_")
     __ipow__ = pow_ = in_place(__pow__, "pow_")
@@ -677,54 +549,24 @@ class Tensor(Names):
 
     # Comparison, entry by entry: bool Tensors, off the tape.
 
-    def __eq__(self, other: object) -> Any:
-        """Where x = y, entry by entry."""
-        return compare(ops.equal, self, other)
+    def _compare(self, op: Op, *other: Any) -> Tensor:
+        return compare(op, self, *other) if other else logic(op, self)
 
-    def __ne__(self, other: object) -> Any:
-        """Where x ≠ y, entry by entry."""
-        return compare(ops.not_equal, self, other)
-
-    def __lt__(self, other: Any) -> Any:
-        """Where x < y, entry by entry."""
-        return compare(ops.less, self, other)
-
-    def __le__(self, other: Any) -> Any:
-        """Where x ≤ y, entry by entry."""
-        return compare(ops.less_equal, self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        """Where x > y, entry by entry."""
-        return compare(ops.greater, self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        """Where x ≥ y, entry by entry."""
-        return compare(ops.greater_equal, self, other)
-
-    def __and__(self, other: Any) -> Any:
-        return compare(ops.both, self, other)
-
-    def __or__(self, other: Any) -> Any:
-        return compare(ops.either, self, other)
-
-    def __xor__(self, other: Any) -> Any:
-        return compare(ops.differ, self, other)
-
-    def __invert__(self) -> Tensor:
-        return logic(ops.opposite, self)
-
-    eq, ne, lt, le, gt, ge = __eq__, __ne__, __lt__, __le__, __gt__, __ge__
+    eq, ne, lt, le, gt, ge = (
+        core.Tensor.__eq__, core.Tensor.__ne__, core.Tensor.__lt__, core.Tensor.__le__,
+        core.Tensor.__gt__, core.Tensor.__ge__,
+    )  # fmt: skip
 
     # Functions of one variable.
 
-    exp = unary(ops.exp, "eˣ of each entry.")
-    log = unary(ops.log, "The natural logarithm of each entry.")
-    log1p = unary(ops.log1p, "log(1 + x) of each entry, accurate for x near 0 too.")
-    sqrt = unary(ops.sqrt, "√x of each entry.")
-    sin = unary(ops.sin, "The sine of each entry, in radians.")
-    cos = unary(ops.cos, "The cosine of each entry, in radians.")
-    tanh = unary(ops.tanh, "The hyperbolic tangent of each entry.")
-    sigmoid = unary(ops.sigmoid, "σ(x) = 1 / (1 + e⁻ˣ) of each entry, accurate for x ≪ 0 too.")
+    exp = real(ops.exp, "eˣ of each entry.")
+    log = real(ops.log, "The natural logarithm of each entry.")
+    log1p = real(ops.log1p, "log(1 + x) of each entry, accurate for x near 0 too.")
+    sqrt = real(ops.sqrt, "√x of each entry.")
+    sin = real(ops.sin, "The sine of each entry, in radians.")
+    cos = real(ops.cos, "The cosine of each entry, in radians.")
+    tanh = real(ops.tanh, "The hyperbolic tangent of each entry.")
+    sigmoid = real(ops.sigmoid, "σ(x) = 1 / (1 + e⁻ˣ) of each entry, accurate for x ≪ 0 too.")
     relu = unary(ops.relu, "max(x, 0) of each entry; the derivative at 0 is taken as 0.")
     sign = unary(ops.sign, "−1, 0 or 1: the sign of each entry.")
 
@@ -995,7 +837,7 @@ class Tensor(Names):
         if target == self.dtype:
             return self.clone() if copy else self
         if target.kind != "f":
-            return apply(ops.whole, (self,), (target,))
+            return run(ops.whole, (self,), (target,))
         return cast(self, (target,))
 
     astype = to
@@ -1033,20 +875,14 @@ class Tensor(Names):
         """Take it off the tape; RuntimeError for a view, whose source would stay on it."""
         if hasattr(self, "_source"):
             raise RuntimeError("detach_: this is a view, whose source stays; use detach()")
-        if is_tracing.get():
+        if current().tracing:
             # The program is to compute the value all the same.
-            self._node = apply(ops.detached, (self,))._node
+            self._node = run(ops.detached, (self,))._node
         elif self.is_leaf:
             self.requires_grad_(False)
         else:
             self._node = None
         return self
-
-    def apply(self, op: Op, *more: Any) -> Tensor:
-        """The Tensor that an op makes of this one, of its other inputs, and of its options."""
-        if op is ops.where:
-            return choose(more[1], self, more[0])
-        return FUNCTIONS[op](self, more) if len(op.vjps) == 1 else FUNCTIONS[op](self, *more)
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if name not in absent_names]
@@ -1062,11 +898,26 @@ for _name, _method in vars(Tensor).items():
     if "<locals>" in getattr(_method, "__qualname__", "") and not _name.startswith("__"):
         _method.__qualname__ = f"Tensor.{_name}"
 
-add, sub, mul, div = Tensor.__add__, Tensor.__sub__, Tensor.__mul__, Tensor.__truediv__
-pow_number, pow_tensor = unary(ops.pow), binary(ops.pow_tensor)
+div_arrays, pow_tensor = binary(ops.div), core.pow_tensor
 matrix_product = binary(ops.matmul)
-reshape, permute, expand = unary(ops.reshape), unary(ops.permute), unary(ops.expand)
-getitem, clamp, cast = unary(ops.getitem), unary(ops.clamp), unary(ops.cast)
+reshape, permute, getitem, cast = core.reshape, core.permute, core.getitem, core.cast
+expand, clamp = with_options(ops.expand), with_options(ops.clamp)
+wrap = Tensor._of
+
+
+def quotient(x: Any, y: Any) -> Tensor:
+    if type(x) is not type(y) or x.dtype is not y.dtype or x.dtype.kind != "f":
+        x, y = (t if t.dtype.kind == "f" else t.float() for t in agree(ops.div, x, y))
+    result: Tensor = div_arrays(x, y)
+    return result
+
+
+def power(x: Any, y: Any) -> Tensor:
+    x, y = agree(ops.pow_tensor, x, y)
+    if y.dtype.kind == "i" and (y._array < 0).any():
+        raise ValueError("pow: whole numbers have no negative powers; use .float() first")
+    result: Tensor = pow_tensor(x, y)
+    return result
 
 
 class Extremum(NamedTuple):
@@ -1079,40 +930,9 @@ class Extremum(NamedTuple):
 # Making Tensors.
 
 
-def wrap(array: ndarray, node: Node | None = None) -> Tensor:
-    """A Tensor of this very array, which nobody may write into from now on."""
-    tensor: Tensor = new(Tensor)
-    tensor._array = array
-    tensor._node = node
-    return tensor
-
-
 def home_of_grad(x: Tensor) -> Node | None:
-    """The node whose tag has the Tensor's ``.grad``, if there can be one."""
+    """The node that has the Tensor's ``.grad``, if there can be one."""
     return x._node or getattr(x, "_frozen", None)
-
-
-def sealed(array: ndarray) -> ndarray:
-    """A read-only view, which neither its flags nor its base make writable again."""
-    return np.asarray(array.data.toreadonly())
-
-
-def constant_of(x: Tensor) -> Constant:
-    """What the tape knows of a Tensor that is not on it."""
-    if not hasattr(x, "_constant"):
-        x._constant = Constant(x._array, None)
-    elif x._constant.array is not x._array:  # it was changed in place
-        x._constant = Constant(x._array, x._constant.name)
-    return x._constant
-
-
-def lift(array: ndarray, origin: Node | Constant) -> Tensor:
-    """A saved array as a Tensor that is on the tape where the array came from."""
-    if isinstance(origin, Node):
-        return wrap(array, origin)
-    tensor = wrap(array)
-    tensor._constant = origin
-    return tensor
 
 
 def restore(array: ndarray, requires_grad: bool, name: str | None, parameter: bool) -> Tensor:
@@ -1136,10 +956,10 @@ def vector_product(x: Any, y: Any) -> Tensor:
             f"matmul: shapes {x.shape} and {y.shape}: a 0-d Tensor has no matrix product; use *"
         )
     if x.shape[-1] != y.shape[-2:][0]:
-        raise ValueError(misfit(ops.matmul, None, x.shape, y.shape))
+        matrix_product(x, y)  # which says that they do not fit
     row = x if p > 1 else x.unsqueeze(0)
     column = y if q > 1 else y.unsqueeze(1)
-    product = matrix_product(row, column)
+    product: Tensor = matrix_product(row, column)
     if p > 1 and q > 1:
         if p == q == 2:
             return product
@@ -1155,27 +975,6 @@ def scaled(caller: str, x: Any, factor: Any, like: Tensor) -> Tensor:
     return made
 
 
-def compare(op: Op, x: Tensor, y: Any) -> Any:
-    if not isinstance(y, (Tensor, ndarray, *NUMBERS)):
-        return NotImplemented
-    if isinstance(y, NUMBERS) and x.dtype.kind != "f":
-        # A number keeps its own value here: a uint8 may be compared with −1.
-        y = wrap(np.asarray(y))
-    else:
-        x, y = agree(op, x, y)
-    return logic(op, x, y)
-
-
-def logic(op: Op, *tensors: Tensor) -> Tensor:
-    try:
-        return apply(op, tensors)
-    except TypeError:
-        dtypes = " and ".join(str(x.dtype) for x in tensors)
-        raise TypeError(
-            f"{op.name}: bools or whole numbers are needed, not {dtypes}; compare first"
-        ) from None
-
-
 def choose(condition: Any, x: Any, y: Any) -> Tensor:
     """x where the condition holds, y elsewhere."""
     if not isinstance(condition, Tensor):
@@ -1187,12 +986,13 @@ def choose(condition: Any, x: Any, y: Any) -> Tensor:
     if not isinstance(x, Tensor) and not isinstance(y, Tensor):
         x = Tensor(x)
     x, y = agree(ops.where, x, y)
-    return apply(ops.where, (x, y, condition))
+    chosen: Tensor = run(ops.where, (condition, x, y))
+    return chosen
 
 
 def known(x: Tensor, caller: str) -> ndarray:
     """The value, for a caller who needs it now; a program that is being traced has none yet."""
-    if is_tracing.get() and x._node is not None:
+    if current().tracing and x._node is not None:
         raise RuntimeError(
             f"{caller}: this value depends on the arguments of the function that is being compiled "
             "or derived, so the program cannot depend on it; use where(), maximum() and the like"
@@ -1248,67 +1048,12 @@ def indexable(index: Any) -> Options:
     return as_index(tuple(entries))
 
 
-# The walk back, seen from Tensors.
-
-
-def root_of(output: Tensor, caller: str) -> Node:
-    node = output._node
-    if node is None:
-        raise RuntimeError(
-            f"{caller}: this Tensor does not require grad and was not made from one that does; "
-            "set requires_grad=True on an input, and check that no_grad and detach are not at work"
-        )
-    return node
-
-
-def seed(output: Tensor, gradient: Any, create_graph: bool, caller: str) -> Any:
-    """The cotangent that the walk starts from: a Tensor if there is to be a graph, or an array."""
-    if gradient is None:
-        if output._array.size != 1:
-            raise ValueError(
-                f"{caller}: an output of shape {output.shape} needs a gradient of that shape; "
-                "pass one, or reduce the output to one number, with .sum() say"
-            )
-        one = np.array(1, output._array.dtype)
-        if output._array.ndim:
-            one = one.reshape(output._array.shape)
-        return wrap(one) if create_graph else one
-    if not isinstance(gradient, Tensor):
-        gradient = Tensor(gradient)
-    if gradient.shape != output.shape:
-        raise ValueError(
-            f"{caller}: the gradient's shape {gradient.shape} is not the output's, {output.shape}"
-        )
-    gradient = gradient.to(output.dtype)
-    return gradient if create_graph else gradient._array
-
-
-def accumulate(gradients: dict[Node, Any], released: list[Node]) -> None:
-    """Add to ``.grad`` of some nodes and release others: all or, if anything fails, nothing."""
-    while not swap(*accumulated(gradients, released)):
-        continue  # another thread was faster
-
-
-def accumulated(
-    gradients: dict[Node, Any], released: list[Node]
-) -> tuple[list[Any], list[str], list[Any], list[Any]]:
-    """What ``accumulate`` changes, as ``swap`` takes it."""
-    n = len(released)
-    objects: list[Any] = [*released]
-    names = ["links"] * n
-    old: list[Any] = [*map(links_of, released)]
-    new: list[Any] = [None] * n
-    if None in old:
-        # Another thread has been through it since this one walked it.
-        node = released[old.index(None)]
-        raise RuntimeError(RELEASED.format(node.op and node.op.name))
+def accumulated(gradients: dict[Node, Any]) -> list[Change]:
+    """The changes that add gradients to those that nodes keep."""
+    changes: list[Change] = []
     values: Values = {}
     for node, g in gradients.items():
-        tag = node.tag
-        assert tag is not None  # as it is a leaf, or retains its gradient
-        if not tag.retains_grad:
-            continue  # a leaf that has stopped requiring grad
-        have = total = tag.grad
+        have = total = node.grad
         if have is None:
             if type(g) is Tensor:
                 total = wrap(g._array.copy(), g._node)  # two leaves may get the same g
@@ -1322,18 +1067,9 @@ def accumulated(
             total = wrap(np.asarray(have._array + g))
         else:
             # As in PyTorch, .grad stays the same Tensor.
-            before, now = values.get(have) or (have._array,) * 2
-            rewrite(have, np.asarray(now + g), values, before)
-        objects.append(tag)
-        names.append("grad")
-        old.append(have)
-        new.append(total)
-    for have, (array, total) in values.items():
-        objects.append(have)
-        names.append("_array")
-        old.append(array)
-        new.append(total)
-    return objects, names, old, new
+            rewrite(have, np.asarray(values.get(have, have._array) + g), values)
+        changes.append((node, "grad", total))
+    return changes + changed(values)
 
 
 # Agreement between the inputs of an op.
@@ -1399,9 +1135,3 @@ def jointly(op: str, inputs: Sequence[Any]) -> list[Tensor]:
     tensors = [x if isinstance(x, Tensor) else constant(x, dtype, op) for x in inputs]
     common = reduce(wider, (x.dtype for x in tensors))
     return [x.to(common) for x in tensors]
-
-
-# For VJPs on Tensors: ``ops.cos(x)`` of a Tensor is this function of it.
-FUNCTIONS: dict[Op, Callable[..., Tensor]] = {
-    op: (unary, binary)[len(op.vjps) - 1](op) for op in ops.TABLE.values() if not op.variadic
-}

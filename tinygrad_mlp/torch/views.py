@@ -28,26 +28,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from math import prod
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
 from numpy import ndarray
 
 from ..core import ops
-from ..core.atomic import Change, assign, carry_out
 from ..core.ops import Op
-from ..core.tape import Node, is_grad_enabled, tag_of
+from ..core.tape import Change, Node, assign, current, lock
 from .grad_fn import name_of, of_index, shown
 
 if TYPE_CHECKING:
-    from .tensor import Options, Tensor
+    from ..core.tensor import Options
+    from .tensor import Tensor
 
 # A result may not be of a kind above that of the Tensor it goes to.
 RANK = {"b": 0, "i": 1, "u": 1, "f": 2}
 
-# Arrays that Tensors have, and are to have instead.
-Values = dict["Tensor", tuple[ndarray, ndarray]]
+# Arrays that Tensors are to have.
+Values = dict["Tensor", ndarray]
 
 # Tensors that were changed while a function was traced, and what each was before that.
 Before = tuple["ref[Tensor]", ndarray, "Node | None"]
@@ -58,16 +58,16 @@ def in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor
     """The form of a method that changes its Tensor, as ``add_`` is of ``add``."""
 
     def method(self: Tensor, *args: Any, **options: Any) -> Tensor:
-        before = self._array
-        return become(self, function(self, *args, **options), before)
+        with lock:
+            return become(self, function(self, *args, **options))
 
     method.__name__ = name
     method.__doc__ = f"``{function.__name__}`` in place: the Tensor itself becomes the result."
     return method
 
 
-def become(x: Tensor, result: Tensor, before: ndarray | None = None) -> Tensor:
-    """x itself, with the result of an op as its value, which was computed from the array before.
+def become(x: Tensor, result: Tensor) -> Tensor:
+    """x itself, with the result of an op as its value.
 
     ValueError where the result has another shape, TypeError where it is a float and x is not, or
     whole numbers and x bools; RuntimeError for a leaf that requires grad while the tape records,
@@ -87,11 +87,11 @@ def become(x: Tensor, result: Tensor, before: ndarray | None = None) -> Tensor:
     base = views[-1]
     refuse_leaves(x, base)
     values: Values = {}
-    rewrite(x, result._array, values, before)
+    rewrite(x, result._array, values)
     changes: list[Change] = []
-    recorded = is_grad_enabled() and any(t._node is not None for t in (result, *views))
+    recorded = current().recording and any(t._node is not None for t in (result, *views))
     if not recorded or len(values) == 1:
-        if is_grad_enabled():
+        if current().recording:
             changes = renewed(x, result._node)
     else:
         from .tensor import wrap
@@ -101,22 +101,22 @@ def become(x: Tensor, result: Tensor, before: ndarray | None = None) -> Tensor:
             whole = source_with(view, whole)
         # What each of them is to be, while those that there are stay as they are.
         whole = whole if x is base else shown(whole, "CopySlices")
-        anew = {base: wrap(values[base][1], whole._node)}
+        anew = {base: wrap(values[base], whole._node)}
         changes = renewed(base, whole._node)
         # A view comes after what it is a view of, whose node it needs.
         for view in sorted(values, key=lambda t: len(lineage(t))):
             if view.is_leaf and view.requires_grad:
-                anew[view] = wrap(values[view][1], view._node)
+                anew[view] = wrap(values[view], view._node)
             elif lineage(view)[-1] is base is not view:
                 source, op, options = view._source
-                anew[view] = shown(anew[source].apply(op, *options), "AsStrided0")
+                anew[view] = shown(op(anew[source], *options), "AsStrided0")
                 changes += renewed(view, anew[view]._node)
     return settle(x, values, changes)
 
 
 def set_part(x: Tensor, index: Options, value: Tensor, number: bool) -> None:
     """x[index] = value, which was a number or was a Tensor."""
-    if is_grad_enabled() and (x._node is not None or value._node is not None):
+    if current().recording and (x._node is not None or value._node is not None):
         name = "CopySlices"
         if any(isinstance(entry, ndarray) for entry in index):
             name = "IndexPut0"
@@ -157,7 +157,7 @@ def moved(x: Tensor, array: ndarray) -> tuple[list[tuple[Any, str, Any]], list[t
 
 
 def refuse_leaves(*tensors: Tensor) -> None:
-    if is_grad_enabled() and any(t.is_leaf and t.requires_grad for t in tensors):
+    if current().recording and any(t.is_leaf and t.requires_grad for t in tensors):
         raise RuntimeError(
             "in place: a leaf that requires grad cannot be changed while the tape records; "
             "do it under no_grad()"
@@ -263,34 +263,28 @@ def is_expanded(array: ndarray) -> bool:
 # Their values.
 
 
-def rewrite(x: Tensor, array: ndarray, values: Values, old: ndarray | None = None) -> None:
-    """Put other values for x, and with it for the others of its family, into ``values``.
-
-    ``old`` is the array that they were computed from, if it may be another one by now.
-    """
+def rewrite(x: Tensor, array: ndarray, values: Values) -> None:
+    """Put other values for x, and with it for the others of its family, into ``values``."""
     family = x._family.living() if hasattr(x, "_family") else []
     if len(family) <= 1:
         # As a copy where it is a view, of other memory or of a single entry expanded.
         array = np.asarray(array)
-        old = x._array if old is None else old
-        values[x] = (old, array if array.base is None else array.copy())
+        values[x] = array if array.base is None else array.copy()
         return
     # By those that are in values already.
-    have = {t: values[t][1] if t in values else t._array for t in family}
+    have = {t: values.get(t, t._array) for t in family}
     if is_expanded(have[x]):
         raise RuntimeError(
             "in place: entries of an expanded Tensor are the same in several places; clone() it"
         )
     whole = owner(have[x])
-    if any(owner(its) is not whole for its in have.values()):
-        interfered()  # some have moved already, by the hand of another thread
     new = whole.ravel("K").copy()
     start = address(whole)
     for t, its in have.items():
         moved = ndarray(t.shape, t.dtype, new, address(its) - start, its.strides)
         if t is x:
             moved[...] = array
-        values[t] = (t._array if old is None or t is not x else old, moved)
+        values[t] = moved
 
 
 def settle(x: Tensor, values: Values, changes: Sequence[Change] = ()) -> Tensor:
@@ -298,7 +292,8 @@ def settle(x: Tensor, values: Values, changes: Sequence[Change] = ()) -> Tensor:
     seen = watched.get()
     if seen is not None:
         seen += [(ref(t), t._array, t._node) for t in values]
-    return x if carry_out([*changed(values), *changes]) else interfered()
+    assign([*changed(values), *changes])
+    return x
 
 
 def undo(seen: Iterable[Before]) -> None:
@@ -309,11 +304,7 @@ def undo(seen: Iterable[Before]) -> None:
 
 
 def changed(values: Values) -> list[Change]:
-    return [Change(t, "_array", *arrays) for t, arrays in values.items()]
-
-
-def interfered() -> NoReturn:
-    raise RuntimeError("in place: another thread has changed this Tensor in the meantime")
+    return [(t, "_array", array) for t, array in values.items()]
 
 
 def array_with_part(x: Tensor, index: Options, value: Tensor) -> ndarray:
@@ -364,10 +355,10 @@ def source_with(view: Tensor, value: Tensor) -> Tensor:
 def renewed(x: Tensor, node: Node | None) -> list[Change]:
     """What puts a Tensor at another place on the tape, or off it."""
     old = x._node
-    changes = [Change(x, "_node", old, node)]
-    if old is not None and old.tag is not None and old.tag.retains_grad:
+    changes: list[Change] = [(x, "_node", node)]
+    if old is not None and old.keeps_grad:
         # As in PyTorch, it is the gradient of the value it has now that it retains.
-        changes.append(Change(old.tag, "retains_grad", True, False))
+        changes.append((old, "keeps_grad", False))
         if node is not None:
-            changes.append(Change(tag_of(node), "retains_grad", tag_of(node).retains_grad, True))
+            changes.append((node, "keeps_grad", True))
     return changes

@@ -16,9 +16,9 @@ import numpy as np
 from numpy import ndarray
 
 from .. import nn, optim
-from ..autograd.derivatives import grad
-from ..core.tape import no_grad
+from ..core.tensor import grad
 from ..readers.compile import compile
+from ..torch.modes import no_grad
 from ..torch.random import manual_seed
 from ..torch.tensor import Tensor, wrap
 from .problems import Problem, words_of

@@ -25,10 +25,10 @@ from support import CASES, Case, weights
 
 import tinygrad_mlp as tg
 from tinygrad_mlp.core import ops
+from tinygrad_mlp.core.tensor import run as apply
 from tinygrad_mlp.experiment.bounds import error_bounds
 from tinygrad_mlp.experiment.two_layer import BIASES, NAMES, loss, problem
 from tinygrad_mlp.readers.compile import limits
-from tinygrad_mlp.torch.tensor import apply
 
 f32 = np.float32
 quarter = settings(  # for each of the three ways of ``sizes``

@@ -127,13 +127,13 @@ RULES: list[tuple[int, Callable[[Any], Term], str]] = [
     (5, lambda o: o.div(o.exp(o.A), o.sum(o.exp(o.A), (1,), True)), "softmax(A)"),
     (5, lambda o: o.div(o.exp(o.A), o.sum(o.exp(o.A), (0,), True)), "exp(A) / (𝟏 𝟏ᵀ exp(A))"),
     (5, lambda o: o.div(*shifted(o)), "softmax(x)"),
-    (7, lambda o: o.where(o.x, o.y, o.not_equal(o.x, o.x)), "y"),
-    (7, lambda o: o.where(o.x, o.y, o.less_equal(o.x, o.x)), "x"),
-    (7, lambda o: o.where(0.0, o.y, o.less(o.x, o.z)), "y ⊙ 1[x ≥ z]"),
+    (7, lambda o: o.where(o.not_equal(o.x, o.x), o.x, o.y), "y"),
+    (7, lambda o: o.where(o.less_equal(o.x, o.x), o.x, o.y), "x"),
+    (7, lambda o: o.where(o.less(o.x, o.z), 0.0, o.y), "y ⊙ 1[x ≥ z]"),
     (7, lambda o: o.opposite(o.opposite(o.both(o.x, o.y))), "x ∧ y"),
     (7, lambda o: o.not_equal(o.relu(o.x), 0.0), "x > 0"),
-    (7, lambda o: o.pow(o.where(1.0, 0.0, o.less(o.x, o.z)), 2), "1[x < z]"),
-    (7, lambda o: o.where(o.mul(2.0, o.y), 0.0, o.less(o.x, o.z)), "2 (y ⊙ 1[x < z])"),
+    (7, lambda o: o.pow(o.where(o.less(o.x, o.z), 1.0, 0.0), 2), "1[x < z]"),
+    (7, lambda o: o.where(o.less(o.x, o.z), o.mul(2.0, o.y), 0.0), "2 (y ⊙ 1[x < z])"),
 ]
 
 

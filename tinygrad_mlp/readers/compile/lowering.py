@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy import ndarray
 
-from ...core.tape import Constant, Node, position
+from ...core.tape import Constant, Node, ancestors
 from . import passes
 from .trace import Trace
 from .values import Graph, Value
@@ -18,14 +18,15 @@ def graph_of(trace: Trace) -> Graph:
     array: dict[Node, ndarray] = {}
     for node, a, name in zip(trace.arguments, trace.arrays, trace.names, strict=True):
         value[node], array[node] = Value(a.shape, a.dtype, name=name), a
-    order = nodes_behind(trace)
+    made = [y._node for y in trace.results if y is not None and y._node is not None]
+    order = ancestors(made, flowing=False)
     # An array is let go of when the last that needs it has been computed.
-    last = {x: node for node in order for x in node.inputs or () if isinstance(x, Node)}
+    last = {x: node for node in order for x in node.inputs if isinstance(x, Node)}
     with np.errstate(all="ignore"):
         for node in order:
             if node in value:
                 continue
-            if node.op is None or node.inputs is None:
+            if node.op is None:
                 raise RuntimeError(
                     "compile: the function uses a Tensor that requires grad and is not one of its "
                     "arguments, nor a parameter of its optimizer; pass it as an argument, or call "
@@ -49,15 +50,3 @@ def graph_of(trace: Trace) -> Graph:
             for y in trace.results
         ]  # fmt: skip
     return Graph(passes.unused_left_out(known, outputs), outputs)
-
-
-def nodes_behind(trace: Trace) -> list[Node]:
-    """The nodes of the results and all that they were made from, that first."""
-    nodes = [y._node for y in trace.results if y is not None and y._node is not None]
-    seen = set(nodes)
-    for node in nodes:  # grows while it is walked
-        for source in node.inputs or ():
-            if isinstance(source, Node) and source not in seen:
-                seen.add(source)
-                nodes.append(source)
-    return sorted(seen, key=position)

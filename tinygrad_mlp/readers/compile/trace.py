@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from ...autograd.derivatives import gradients_of
 from ...core.ops import Op
-from ...core.tape import Node, is_tracing, leaf, record, recording, run_with
+from ...core.tape import Node, current, leaf, record, switched
 from ...torch.accepts import as_array
 from ...torch.tensor import Tensor, wrap
 from ...torch.views import Before, undo, watched
@@ -37,13 +37,13 @@ class Trace:
 def run_traced(function: Callable[..., Any], *args: Any) -> Any:
     """What a function returns while everything is recorded, and no value can be asked for."""
     # NumPy is silent, for the program, which is run next, reports the same.
-    with np.errstate(all="ignore"):
-        return run_with({recording: True, is_tracing: True}, function, *args)
+    with np.errstate(all="ignore"), switched(recording=True, tracing=True):
+        return function(*args)
 
 
 def given(args: tuple[Any, ...]) -> list[ndarray]:
     """The arguments of a call as arrays."""
-    if is_tracing.get() and any(isinstance(a, Tensor) and a.requires_grad for a in args):
+    if current().tracing and any(isinstance(a, Tensor) and a.requires_grad for a in args):
         raise RuntimeError(
             "compile: a compiled function cannot be a part of another function that is being "
             "compiled or derived; call the function that it was made from"
@@ -99,7 +99,7 @@ def result_of(function: Callable[..., Any], arguments: list[Tensor], fixed: list
     """
     nodes = nodes_of(fixed)
     seen: list[Before] = []
-    watched.set(seen)
+    token = watched.set(seen)
     try:
         # Tensors of our own, so that those which only the function had are gone.
         result = bare(function(*arguments))
@@ -113,6 +113,8 @@ def result_of(function: Callable[..., Any], arguments: list[Tensor], fixed: list
     except BaseException:
         undo(seen)
         raise
+    finally:
+        watched.reset(token)
     return result
 
 

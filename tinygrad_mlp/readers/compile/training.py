@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray
 
-from ...autograd.derivatives import grad
+from ...core.tape import lock
+from ...core.tensor import grad
 from ...optim import SGD, Adam, AdamW, Optimizer
 from ...optim.optimizer import States
 from ...torch.tensor import Tensor
@@ -89,14 +90,13 @@ class TrainingStep:
 
     def __call__(self, *args: Any) -> Any:
         arrays = given(args)
-        while True:
+        with lock:
             start = start_of(self.optimizer, arrays)
             program, results, _ = self.program_for(start, arrays)
             self.latest = program
             value, *found = program(start.inputs)
-            # If another thread was faster, once more.
-            if settled(self.optimizer, start, results, found):
-                return value
+            settle(self.optimizer, start, results, found)
+        return value
 
     def program_for(self, start: Start, arrays: list[ndarray]) -> StepProgram:
         """The program for a step from there, from a trace if there is none yet."""
@@ -150,22 +150,19 @@ def start_of(optimizer: Optimizer, arrays: list[ndarray]) -> Start:
     return Start(state, parameters, frozen, inputs, len(rates), signature)
 
 
-def settled(
-    optimizer: Optimizer, start: Start, results: list[Result], found: list[ndarray]
-) -> bool:
-    """Whether the parameters and the optimiser's state have become what a program found."""
+def settle(optimizer: Optimizer, start: Start, results: list[Result], found: list[ndarray]) -> None:
+    """Let what a program found be the values of the parameters and the optimiser's state."""
     values: Values = {}
     after = start.state.copy()
     each = map(np.asarray, found)
     for result in results:
-        parameter = start.parameters[result.place]
-        p = parameter.tensor
-        rewrite(p, next(each), values, parameter.array)
+        p = start.parameters[result.place].tensor
+        rewrite(p, next(each), values)
         have = start.state.get(p, {})
         after[p] = {**have, **{k: next(each) for k in result.kept}}
         if result.counts:
             after[p]["step"] = have.get("step", 0) + 1
-    return optimizer.settle(values, start.state, after)
+    optimizer.settle(values, after)
 
 
 def trace_step(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import ndarray
 
-from ...autograd.derivatives import grad
+from ...core.tensor import grad
 from ...torch.creation import tensor
 from ...torch.tensor import Tensor
 from .deriving import derive, formula

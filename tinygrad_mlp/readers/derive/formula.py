@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...core.tape import Constant, Node, next_position, passages, walk
+from ...core.tensor import root_of, seed
 from ...torch.creation import tensor
-from ...torch.tensor import Tensor, root_of, seed
+from ...torch.tensor import Tensor
 from .mathml import MathML, markup, math
 from .notation import Latex, Text
 from .reader import Reader, tracing
@@ -159,7 +160,7 @@ def gradients(output: Tensor, wrt: tuple[Tensor, ...], grad_outputs: Any) -> tup
     """The gradients of a Tensor as formulas."""
     root = root_of(output, "derive")
     targets = [root_of(x, "derive") for x in wrt]
-    start = seed(output, grad_outputs, True, "derive")
+    start = seed(output, grad_outputs, "derive")
     reader = Reader()
     if start._node is None:
         # On the tape, so that what the VJPs make of it is a formula and not one more constant.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from math import inf
 from typing import Any
 
@@ -11,9 +11,8 @@ import numpy as np
 from numpy import ndarray
 
 from ...core import ops
-from ...core.ops import Op, Shape
-from ...core.tape import RELEASED, Constant, Edges, Node, enable_grad, is_tracing, position, record
-from ...torch.tensor import Tensor, lift, wrap
+from ...core.tape import Constant, Node, ancestors, record, switched
+from ...torch.tensor import Tensor, wrap
 from .algebra import Algebra
 from .names import Names
 from .notation import Listed, Opaque, Slice
@@ -21,15 +20,9 @@ from .rows import apply
 from .terms import Term, parts
 
 
-@contextmanager
-def tracing() -> Iterator[None]:
+def tracing() -> AbstractContextManager[None]:
     """A context in which comparisons are recorded too."""
-    token = is_tracing.set(True)
-    try:
-        with enable_grad():
-            yield
-    finally:
-        is_tracing.reset(token)
+    return switched(recording=True, tracing=True)
 
 
 class Reader:
@@ -47,12 +40,12 @@ class Reader:
         self.turn: float = inf
 
     def lift(self, array: ndarray, origin: Node | Constant) -> Tensor:
-        """As ``tensor.lift``, but puts constants on the tape too, so that Xᵀ is not a new one."""
+        """As ``Tensor._lift``, but puts constants on the tape too, so that Xᵀ is not a new one."""
         if isinstance(origin, Node):
-            return lift(array, origin)
+            return Tensor._lift(array, origin)
         key = id(origin.array)
         if key not in self.lifted:
-            self.lifted[key] = record(ops.detached, ((origin, 0, None),), origin.array.shape)
+            self.lifted[key] = record(ops.detached, ((origin, None),), origin.shape)
         return wrap(array, self.lifted[key])
 
     def of(self, x: Tensor) -> Term:
@@ -61,31 +54,22 @@ class Reader:
         return self.term(x._node)
 
     def term(self, root: Node) -> Term:
-        nodes, seen = [root], {root}
-        for node in nodes:  # grows while it is walked
-            for source in () if node in self.terms else node.inputs or ():
-                if isinstance(source, Node) and source not in seen:
-                    seen.add(source)
-                    nodes.append(source)
-        for node in sorted(nodes, key=position):
-            if node not in self.terms:
+        if root not in self.terms:
+            for node in ancestors([root], known=self.terms, flowing=False):
                 self.terms[node] = self.read(node)
         return self.terms[root]
 
     def read(self, node: Node) -> Term:
-        name = None if node.tag is None else node.tag.name
-        if node.op is not None and name is None:
+        if node.op is not None and node.name is None:
             return self.applied(node)
         symbol = self.algebra.symbol(node, node.shape)
-        self.names.add(symbol, name, "x", is_input=node.op is None)
-        if node.op is not None and node.inputs is not None:
+        self.names.add(symbol, node.name, "x", is_input=node.op is None)
+        if node.op is not None and node.links is not None:
             self.algebra.define(symbol, self.applied(node))
         return symbol
 
     def applied(self, node: Node) -> Term:
         assert node.op is not None
-        if node.inputs is None:
-            raise RuntimeError(RELEASED.format(node.op.name))
         args = [self.constant(x) if isinstance(x, Constant) else self.terms[x] for x in node.inputs]
         known = [isinstance(x, Node) and x in self.cotangents for x in node.inputs]
         if node.op is ops.mul and known == [False, True]:
@@ -95,20 +79,15 @@ class Reader:
             return self.algebra.product(node.shape, factors, below)
         if node.op is ops.add and node.position >= self.turn:
             args.reverse()  # what came by the first use of an input was added last
-        return self.apply(node.op, args, node.options, node.edges, node.shape)
+        return self.apply(node, args)
 
-    def apply(
-        self,
-        op: Op,
-        args: Iterable[Term],
-        options: Sequence[Any],
-        edges: Edges | None,
-        shape: Shape,
-    ) -> Term:
-        keys = tuple(map(self.option, options))
-        if op is ops.cast and edges:
-            keys += edges[0][2]  # its VJP keeps the dtype that it came from
-        return apply(self.algebra, op, tuple(args), keys, shape)
+    def apply(self, node: Node, args: Iterable[Term]) -> Term:
+        """The term of a node's op at these arguments."""
+        assert node.op is not None
+        keys = tuple(map(self.option, node.options))
+        if node.op is ops.cast and node.links and node.links[0][1]:
+            keys += node.links[0][1]  # its VJP keeps the dtype that it came from
+        return apply(self.algebra, node.op, tuple(args), keys, node.shape)
 
     def option(self, value: Any) -> Any:
         """An option of an op, in a form that equals another if it means the same."""
@@ -127,7 +106,7 @@ class Reader:
         return Opaque(value)
 
     def constant(self, constant: Constant) -> Term:
-        array, name = constant
+        array, name = constant.array, constant.name
         if is_number(constant):
             return self.algebra.number(number_of(array), array.shape)
         is_float = name is None and array.dtype.kind == "f"
@@ -147,7 +126,7 @@ class Reader:
 
 def is_number(constant: Constant) -> bool:
     """Whether it has no name and its entries are all the same."""
-    array, name = constant
+    array, name = constant.array, constant.name
     if name is not None:
         return False
     return array.size == 0 or np.array_equal(array, np.full_like(array, array.flat[0]), True)

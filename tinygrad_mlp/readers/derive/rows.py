@@ -63,7 +63,7 @@ def clamped(a: Algebra, x: Term, low: Any, high: Any, shape: Shape) -> Term:
 # Conditions, and what depends on one.
 
 
-def where(a: Algebra, x: Term, y: Term, condition: Term, shape: Shape) -> Term:
+def where(a: Algebra, shape: Shape, condition: Term, x: Term, y: Term) -> Term:
     condition = a.natural(condition)
     if condition.head == "number":
         return a.expand(x if condition.options[0] else y, shape)
@@ -72,8 +72,8 @@ def where(a: Algebra, x: Term, y: Term, condition: Term, shape: Shape) -> Term:
     if is_zero(y):
         return a.linear(x, shape, lambda core: mask(a, core, condition, shape))
     if is_zero(x):
-        return where(a, y, x, negated(a, condition), shape)
-    return a.elementwise(ops.where, (x, y, condition), (), shape)
+        return where(a, shape, negated(a, condition), y, x)
+    return a.elementwise(ops.where, (condition, x, y), (), shape)
 
 
 def mask(a: Algebra, x: Term, condition: Term, shape: Shape) -> Term:
@@ -140,7 +140,7 @@ READINGS: dict[Op, Callable[..., Term]] = {
     ops.reshape: lambda a, shape, x, to: a.reshape(x, shape),
     ops.permute: lambda a, shape, x, axes: a.permute(x, axes),
     ops.expand: lambda a, shape, x, to: a.expand(x, shape),
-    ops.where: lambda a, shape, x, y, condition: where(a, x, y, condition, shape),
+    ops.where: where,
     ops.cast: lambda a, shape, x, *dtypes: converted(a, x, shape, ops.cast, *dtypes),
     ops.whole: lambda a, shape, x, *dtypes: converted(a, x, shape, ops.whole, *dtypes),
     ops.clamp: lambda a, shape, x, low, high: clamped(a, x, low, high, shape),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from numpy import ndarray
 
-from ...core.ops import Op
-from ...core.tape import Constant, Edges, Lift, Node, leaf, unbroadcast
+from ...core.tape import Constant, Node, leaf, record
 from ...torch.tensor import Tensor, wrap
 from .notation import Text
 from .reader import Reader, tracing
@@ -34,15 +33,6 @@ class Step(NamedTuple):
         return f"{self.op:9} {self.computes:22}  {self.came_in}  ⟹  {self.rule}{result}"
 
 
-class Recorded(NamedTuple):
-    """A node as it was before anybody released it."""
-
-    node: Node
-    op: Op
-    inputs: tuple[Node | Constant, ...]
-    edges: Edges
-
-
 class Journey:
     """The walk back that gave the gradients."""
 
@@ -58,9 +48,8 @@ class Journey:
         self.root = root
         self.name = reader.names.of_output(name)
         self.cotangents = cotangents
-        self.passed = [
-            Recorded(x, x.op, x.inputs, x.edges) for x in passed if x.op and x.inputs and x.edges
-        ]
+        # Nodes as they were before anybody released them, and which those are.
+        self.passed = {record(x.op, x.links or (), x.shape, x.options): x for x in passed}
         self.symbols: dict[Node, Term] = {}
         self.leaves: dict[Term, Node] = {}
 
@@ -70,7 +59,7 @@ class Journey:
             if node is self.root:
                 term = self.reader.algebra.symbol((self, "output"), node.shape)
                 self.reader.names.show(term, *self.name)
-            elif node.op is None or (node.tag is not None and node.tag.name is not None):
+            elif node.op is None or node.name is not None:
                 term = self.reader.term(node)
             else:
                 term = self.reader.algebra.symbol((self, node), node.shape)
@@ -94,48 +83,54 @@ class Journey:
             self.reader.terms[node] = term
         return self.leaves[term]
 
+    # What a VJP saved is read as a symbol, or as all that it was computed from.
+
     def lift(self, array: ndarray, origin: Node | Constant) -> Tensor:
         if isinstance(origin, Constant):
             return self.reader.lift(array, origin)
-        return wrap(array, self.leaf(self.symbol(origin)))
+        return wrap(array, self.leaf(self.symbol(self.passed.get(origin, origin))))
+
+    def lift_whole(self, array: ndarray, origin: Node | Constant) -> Tensor:
+        node = self.passed.get(origin, origin) if isinstance(origin, Node) else origin
+        return self.reader.lift(array, node)
 
     def steps(self, target: Node) -> Iterator[Step]:
         """The uses of the chain rule on the way to a node."""
         reader, text = self.reader, Text(self.reader.names)
         useful = {target}
-        for node, _, _, edges in reversed(self.passed):
-            if any(source in useful for source, *_ in edges):
+        for known, node in reversed(self.passed.items()):
+            if any(source in useful for source in known.sources):
                 useful.add(node)
                 self.symbol(node)
         reached: set[Node] = set()
-        for recorded in self.passed:
-            node, op, inputs, edges = recorded
+        for known, node in self.passed.items():
             if node not in useful:
                 continue
             symbol, g = self.symbol(node), self.cotangents[node]
             args = [
-                reader.constant(x) if isinstance(x, Constant) else self.symbol(x) for x in inputs
+                reader.constant(x) if isinstance(x, Constant) else self.symbol(x)
+                for x in known.inputs
             ]
-            made = reader.apply(op, args, node.options, edges, node.shape)
-            right = f"{op.name}(…)" if text.is_long(made) else text.write(made)
+            made = reader.apply(known, args)
+            assert known.op is not None
+            name = known.op.name
+            right = f"{name}(…)" if text.is_long(made) else text.write(made)
             computes = f"{text.name_of(symbol)} = {right}"
             came_in = self.equation(text, self.derivative(node)[0], "=", reader.of(g))
             incoming = g if node is self.root else wrap(g._array, self.incoming(node))
-            for edge in edges:
-                source = edge[0]
-                if source not in useful:
-                    continue
+            with tracing():
+                rules = [*known.pull(incoming, useful, self.lift)]
+                results = [*known.pull(g, useful, self.lift_whole)]
+            for (_, source, rule), (*_, result) in zip(rules, results):
                 left = self.derivative(source)[0]
                 sign = "+=" if source in reached else "="
                 reached.add(source)
-                rule = text.write(reader.of(through(recorded, edge, incoming, self.lift)))
-                went_out = reader.of(through(recorded, edge, g, reader.lift))
                 yield Step(
-                    op.name,
+                    name,
                     computes,
                     came_in,
-                    f"{left} {sign} {rule}",
-                    self.equation(text, left, sign, went_out),
+                    f"{left} {sign} {text.write(reader.of(rule))}",
+                    self.equation(text, left, sign, reader.of(result)),
                 )
 
     def equation(self, text: Text, left: str, sign: str, right: Term) -> str:
@@ -147,17 +142,3 @@ class Journey:
         self.reader.names.show(term, *self.derivative(node), is_fraction=True)
         self.reader.cotangents.add(self.leaf(term))
         return self.leaf(term)
-
-
-def through(recorded: Recorded, edge: Any, g: Tensor, lift: Lift) -> Tensor:
-    """What a VJP makes of a cotangent, on Tensors."""
-    node, op, inputs, _ = recorded
-    source, i, arguments = edge
-    origins = (node,) if op.variadic else (node, *inputs)
-    lifted = (
-        lift(value, origins[place]) if place < len(origins) else value
-        for place, value in zip(op.wants[i], arguments, strict=True)
-    )
-    with tracing():
-        out: Tensor = op.vjps[i](g, *lifted)
-        return out if out.shape == source.shape else unbroadcast(out, source.shape, op)

@@ -120,11 +120,11 @@ class ExplainedTape:
             place,
             rules.name(node),
             None if node.op is None else node.op.name,
-            tuple(map(self._input, node.inputs or ())),
+            tuple(map(self._input, node.inputs)),
             node.shape,
             values.get(node),
             None if node.op is None else rules.op(node),
-            node in self._named or (node.tag is not None and node.tag.name is not None),
+            node in self._named or node.name is not None,
         )
 
     def _input(self, x: Node | Constant) -> Input:
@@ -161,8 +161,8 @@ class ExplainedTape:
         """Where backward accumulates in ``.grad``."""
         found = []
         for node in self._record.nodes:
-            if node.tag is not None and node.tag.retains_grad:
-                before = None if node.tag.grad is None else node.tag.grad.detach().numpy()
+            if node.keeps_grad:
+                before = None if node.grad is None else node.grad.detach().numpy()
                 gradient = self._record.arrivals.get(node)
                 derivative = self._rules.derivative(node)
                 found.append(Leaf(self._places[node], derivative, before, gradient))

@@ -2,8 +2,8 @@
 
 There is no second backward here. The cotangent that arrives at a node is the one that ``tape.walk``
 brings there: the walk is asked for those of all nodes. What leaves a node, for each of its inputs,
-is what the VJP in the op's row makes of it, called with the values that the walk calls it with; and
-what leaves for a node has to add up to what the walk brought there, without any rounding between.
+is what ``Node.pull`` makes of it once more; and what leaves for a node has to add up to what the
+walk brought there, without any rounding between.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ...core.tape import RELEASED, Constant, Node, position, unbroadcast, walk
-from ...torch.tensor import Tensor, root_of, seed, wrap
+from ...core.tape import Constant, Node, ancestors, walk
+from ...core.tensor import root_of, seed
+from ...torch.tensor import Tensor, wrap
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ def record(output: Tensor, gradient: Any = None) -> Record:
     answers; ValueError for a cotangent of a wrong shape.
     """
     root = root_of(output, "explain")
-    start = seed(output, gradient, False, "explain")
-    nodes = made_from(root)
+    start = seed(output, gradient, "explain")._array
+    nodes = ancestors([root], flowing=False)
     # What there was to warn of was said when the values were computed.
     with np.errstate(all="ignore"):
         values = values_of(nodes, root, output._array, start)
@@ -57,19 +58,6 @@ def record(output: Tensor, gradient: Any = None) -> Record:
         found = Record(root, nodes, values, arrivals, passed)
         add_flows(found)
     return found
-
-
-def made_from(root: Node) -> list[Node]:
-    nodes, seen = [root], {root}
-    for node in nodes:  # grows while it is walked
-        if node.inputs is None:
-            assert node.op is not None
-            raise RuntimeError(RELEASED.format(node.op.name))
-        for source in node.inputs:
-            if isinstance(source, Node) and source not in seen:
-                seen.add(source)
-                nodes.append(source)
-    return sorted(nodes, key=position)
 
 
 def values_of(
@@ -90,7 +78,7 @@ def values_of(
     walk({root: wrap(start)}, set(nodes), keep)
     held = {}
     for node in nodes:
-        tensor = None if node.tag is None or node.tag.tensor is None else node.tag.tensor()
+        tensor = node.note and node.note.tensor and node.note.tensor()
         if tensor is not None and tensor._node is node and node not in saved:
             held[node] = tensor._array
     values = saved | held
@@ -107,7 +95,7 @@ def completed(
     for node in nodes:
         if node.op is None or (node in values and node not in saved):
             continue
-        arrays = [values.get(x) if isinstance(x, Node) else x.array for x in node.inputs or ()]
+        arrays = [values.get(x) if isinstance(x, Node) else x.array for x in node.inputs]
         if any(a is None for a in arrays):
             continue
         inputs = [arrays] if node.op.variadic else arrays
@@ -121,23 +109,9 @@ def completed(
 def add_flows(found: Record) -> None:
     totals: dict[Node, ndarray] = {found.root: found.arrivals[found.root]}
     for node in found.passed:
-        op, g = node.op, found.arrivals[node]
-        assert op is not None
-        inputs = node.inputs or ()
-        arrays = [found.values.get(x) if isinstance(x, Node) else x.array for x in inputs]
         flows = found.flows[node] = []
-        for i, source in enumerate(inputs if op.variadic else inputs[: len(op.vjps)]):
-            if not isinstance(source, Node) or source not in found.arrivals:
-                continue
-            which = 0 if op.variadic else i
-            value = found.values.get(node)
-            dtype = found.arrivals[source].dtype  # a cotangent has the dtype of the input
-            among = ([arrays] if op.variadic else arrays, node.options)
-            arguments = op.picks[which]((value, *among[0], *among[1], source.shape, dtype, i))
-            out = op.vjps[which](g, *arguments)
-            if out.shape != source.shape:
-                out = unbroadcast(out, source.shape, op)
-            out = np.asarray(out)
+        for i, source, share in node.pull(found.arrivals[node], found.arrivals.keys()):
+            out = np.asarray(share)
             total = np.asarray(totals[source] + out) if source in totals else out
             totals[source] = total
             flows.append(Flow(i, source, out, total))

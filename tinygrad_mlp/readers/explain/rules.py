@@ -6,15 +6,15 @@ arrives. The graph that this leaves, written down by ``formulas``, is the rule.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy import ndarray
 
-from ...core.ops import Op
-from ...core.tape import Constant, Node, leaf, unbroadcast
-from ...torch.tensor import Tensor, apply, wrap
+from ...core.tape import Constant, Node, leaf
+from ...core.tensor import run
+from ...torch.tensor import Tensor, wrap
 from ..derive.notation import Latex, Text
 from ..derive.reader import Reader, is_number, tracing
 from ..derive.templates import TIGHT
@@ -42,11 +42,11 @@ class Rules:
         self.derivatives: set[Term] = set()
         name_constants = {key: name for key, name in names.items() if isinstance(key, int)}
         for node in record.nodes:
-            for x in node.inputs or ():
+            for x in node.inputs:
                 if isinstance(x, Constant):
                     name = name_constants.get(id(x.array)) if x.name is None else x.name
                     self.constants[id(x.array)] = Constant(x.array, name)
-            name = None if node.tag is None else node.tag.name
+            name = node.name
             if name is None:
                 name = names.get(node, "f" if node is record.root else None)
             self.symbol(node, node.shape, self.value(node), name, "x" if node.op is None else "v")
@@ -113,23 +113,21 @@ class Rules:
     def op(self, node: Node) -> Written:
         """What the op made of its inputs."""
         assert node.op is not None
-        inputs = [self.tensor(x) for x in node.inputs or ()]
+        inputs = [self.tensor(x) for x in node.inputs]
         with np.errstate(all="ignore"), tracing():
-            return self.write(apply(node.op, inputs, node.options))
+            return self.write(run(node.op, inputs, node.options))
 
     def vjp(self, node: Node, flow: Flow) -> Written:
         """What the VJP makes of the cotangent."""
-        assert node.op is not None
-        op, inputs = node.op, [self.tensor(x) for x in node.inputs or ()]
-        which = 0 if op.variadic else flow.place
-        source = flow.target
-        facts = (source.shape, flow.cotangent.dtype, flow.place)
-        arguments = picked(op, which, self.symbols[node], inputs, node.options, facts)
+        g = self.symbols["derivative", node]
         with np.errstate(all="ignore"), tracing():
-            out: Tensor = op.vjps[which](self.symbols["derivative", node], *arguments)
-            if out.shape != source.shape:
-                out = unbroadcast(out, source.shape, op)
-            return self.write(out)
+            for i, _, share in node.pull(g, {flow.target}, self.lift):
+                if i == flow.place:
+                    return self.write(share)
+        raise AssertionError("a flow leaves by a VJP")
+
+    def lift(self, array: ndarray, origin: Node | Constant) -> Tensor:
+        return self.tensor(origin)
 
 
 class Line(Text):
@@ -147,19 +145,6 @@ class Line(Text):
 
 class Typeset(Line, Latex):
     """LaTeX, likewise."""
-
-
-def picked(
-    op: Op,
-    which: int,
-    out: Tensor,
-    inputs: Sequence[Tensor],
-    options: tuple[object, ...],
-    facts: tuple[object, ...],
-) -> tuple[object, ...]:
-    """What a VJP takes after the cotangent."""
-    among = [inputs] if op.variadic else inputs
-    return tuple(op.picks[which]((out, *among, *options, *facts)))
 
 
 def wrap_constant(constant: Constant) -> Tensor:

@@ -54,25 +54,29 @@ def mistakes(op: str) -> dict[str, str]:
     found: dict[str, str] = {}
     if op not in ops.TABLE:
         raise ValueError(f"{op!r} is not an op; the ops are: {', '.join(ops.TABLE)}")
-    vjps = rows()[op]
-    for place, vjp in enumerate(vjps):
-        where = f"-{'xy'[place]}" if len(vjps) > 1 else ""
+    # Of where, the condition has none.
+    vjps = {
+        x: vjp
+        for x, vjp in zip(ops.TABLE[op].parameters, rows()[op])
+        if isinstance(vjp, ast.Lambda)
+    }
+    for x, vjp in vjps.items():
+        where = f"-{x}" if len(vjps) > 1 else ""
         for kind, text in variants(vjp):
             name, n = f"{kind}{where}", 2
             while name in found:
                 name, n = f"{kind}{where}-{n}", n + 1
             if text not in found.values() or where:
                 found[name] = text
-    if len(vjps) == 2 and ast.unparse(vjps[0]) != ast.unparse(vjps[1]):
+    if len({ast.unparse(vjp) for vjp in vjps.values()}) == 2:
         found["swapped"] = "the two VJPs exchanged"
     if ops.TABLE[op].broadcasts:
         found["unbroadcast"] = "one cotangent of each broadcast entry, not their sum"
     return found
 
 
-def variants(vjp: ast.expr) -> Iterator[tuple[str, str]]:
+def variants(vjp: ast.Lambda) -> Iterator[tuple[str, str]]:
     """The ways to get a VJP wrong."""
-    assert isinstance(vjp, ast.Lambda)
     names = [a.arg for a in vjp.args.args]
     nodes = list(ast.walk(vjp.body))
     if not any(isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) for node in nodes):
@@ -200,17 +204,13 @@ def misread(table: Any, op: str, mistake: str) -> None:
     row = table.TABLE[op]
     vjps = list(row.vjps)
     if mistake == "swapped":
-        made = vjps[::-1]
+        made = [*vjps[:-2], *vjps[:-3:-1]]
     else:
         vjp = eval(mistakes(op)[mistake], vars(table))
-        place = {"x": 0, "y": 1}.get(mistake.partition("-")[2][:1], 0)
+        x = mistake.partition("-")[2][:1]
+        place = row.parameters.index(x) if x in row.parameters else 0
         made = [*vjps[:place], vjp, *vjps[place + 1 :]]
-    names = ("out", *table.parameters(row.forward))
-    if len(made) == 1:
-        names += ("shape", "dtype", "i")
-    row.vjps = tuple(made)
-    row.wants = tuple(tuple(map(names.index, table.parameters(v)[1:])) for v in made)
-    row.picks = tuple(map(table.picker, row.wants))
+    row.wire(*made)
 
 
 def first_of_each(op: str, right: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...core.tape import is_tracing
+from ...core.tape import current
 from ..accepts import as_float
 from ..fused import multiply_add
 from . import integers
@@ -249,7 +249,7 @@ def _new(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Floats:
 
 def source(caller: str, generator: Generator | None) -> Generator:
     """Where the random numbers come from."""
-    if is_tracing.get():
+    if current().tracing:
         raise RuntimeError(
             f"{caller}: a compiled program would use the same numbers in every call; "
             "draw them outside, and pass them as an argument"

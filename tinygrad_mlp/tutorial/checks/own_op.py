@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...autograd.derivatives import grad
+from ...core.tensor import grad
 from ...torch.creation import tensor
 from .verdict import AnswerError, among, close, exercise
 
