@@ -26,7 +26,9 @@ def public(module: ModuleType) -> Iterator[tuple[str, Any]]:
             continue
         yield name, value
         if inspect.isclass(value):
-            for attribute, member in vars(value).items():
+            own = [c for c in value.__mro__ if c.__module__.startswith("tinygrad_mlp.")]
+            members = {k: v for c in reversed(own) for k, v in vars(c).items()}
+            for attribute, member in members.items():
                 # ``add_`` is __iadd__ by name, and what an operator does needs no docstring.
                 hidden = {attribute[0], getattr(member, "__name__", attribute)[0]}
                 if "_" not in hidden and (callable(member) or isinstance(member, property)):

@@ -113,7 +113,7 @@ def table() -> str:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "row":
             name, _, _, *rest = node.args
-            bodies = [ast.get_source_segment(source, f.body) for f in rest]  # type: ignore[attr-defined]
+            bodies = [ast.get_source_segment(source, getattr(f, "body", f)) for f in rest]
             vjps[ast.literal_eval(name)] = [" ".join(body.split()) for body in bodies if body]
     lines = ["| op | what it is | the VJP of each input |", "|---|---|---|"]
     for op in ops.TABLE.values():

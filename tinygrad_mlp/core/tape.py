@@ -11,6 +11,7 @@ else that was computed on the way is freed as soon as nobody holds it.
 
 from __future__ import annotations
 
+from _thread import RLock  # which threading has too, but takes longer to import
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,6 @@ from heapq import heapify, heappop, heappush
 from itertools import chain, count, starmap
 from math import inf
 from operator import attrgetter
-from threading import RLock
 from typing import Any, NamedTuple
 
 from numpy import ndarray

@@ -126,6 +126,8 @@ def compared(op: Op) -> Callable[[T, Any], T]:
     def function(self: T, other: Any) -> T:
         return self._compare(op, other)
 
+    function.__name__ = op.name
+    function.__doc__ = f"Where {op.formula}, entry by entry."
     return function
 
 
