@@ -25,6 +25,10 @@ def math(formula: Elements, text: str, display: bool = True) -> Element:
     return ["math", attributes, grouped(formula)]
 
 
+def equation(left: Elements, relation: str, right: Elements) -> Elements:
+    return (*left, *sign(relation), *right)
+
+
 def markup(element: Element | str) -> str:
     """An element as text, escaped.
 

@@ -15,18 +15,19 @@ from numpy import ndarray
 from ...core.tape import Constant, Node, leaf
 from ...core.tensor import run
 from ...torch.tensor import Tensor, wrap
+from ..derive.mathml import MathML
+from ..derive.names import Elements
 from ..derive.notation import Latex, Text
 from ..derive.reader import Reader, is_number, tracing
-from ..derive.templates import TIGHT
-from ..derive.terms import Term
 from .record import Flow, Record
 
 
 class Written(NamedTuple):
-    """A formula as one line of text, and in LaTeX."""
+    """A formula as one line of text, in LaTeX and in MathML."""
 
     text: str
     latex: str
+    mathml: Elements
 
 
 class Rules:
@@ -39,7 +40,6 @@ class Rules:
         self.constants: dict[int, Constant] = {}
         self.symbols: dict[object, Tensor] = {}
         self.texts: dict[object, Written] = {}
-        self.derivatives: set[Term] = set()
         name_constants = {key: name for key, name in names.items() if isinstance(key, int)}
         for node in record.nodes:
             for x in node.inputs:
@@ -61,10 +61,9 @@ class Rules:
         names = self.reader.names
         if isinstance(key, Node):
             names.add(term, name, letter)
-            self.texts[key] = Written(names.text(term), names.latex(term))
+            self.texts[key] = Written(names.text(term), names.latex(term), names.mathml(term))
         else:
             names.show(term, *self.texts[key], is_fraction=True)
-            self.derivatives.add(term)
         node = leaf(shape)
         self.reader.terms[node] = term
         self.symbols[key] = wrap(value, node)
@@ -92,6 +91,7 @@ class Rules:
             self.texts[key] = Written(
                 f"∂{f.text}/∂{x.text}",
                 rf"\frac{{\partial {f.latex}}}{{\partial {x.latex}}}",
+                (["mfrac", *(["mrow", ["mi", "∂"], *y.mathml] for y in (f, x))],),
             )
             g = self.record.arrivals.get(node)
             if g is not None:
@@ -101,8 +101,8 @@ class Rules:
         return self.texts[key]
 
     def write(self, x: Tensor) -> Written:
-        term = self.reader.of(x)
-        return Written(Line(self).write(term), Typeset(self).write(term))
+        term, names = self.reader.of(x), self.reader.names
+        return Written(Text(names).write(term), Latex(names).write(term), MathML(names).write(term))
 
     def tensor(self, x: Node | Constant) -> Tensor:
         """The Tensor that stands for an input of an op."""
@@ -128,23 +128,6 @@ class Rules:
 
     def lift(self, array: ndarray, origin: Node | Constant) -> Tensor:
         return self.tensor(origin)
-
-
-class Line(Text):
-    """Text in which the derivatives are single things, but for what comes right behind them."""
-
-    def __init__(self, rules: Rules) -> None:
-        super().__init__(rules.reader.names)
-        self.derivatives = rules.derivatives
-
-    def form(self, x: Term) -> tuple[str, int]:
-        # (∂f/∂x)ᵀ, since ∂f/∂xᵀ would be another thing.
-        text, level = super().form(x)
-        return text, TIGHT if x in self.derivatives else level
-
-
-class Typeset(Line, Latex):
-    """LaTeX, likewise."""
 
 
 def wrap_constant(constant: Constant) -> Tensor:

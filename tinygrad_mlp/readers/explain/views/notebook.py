@@ -10,9 +10,9 @@ import numpy as np
 from numpy import ndarray
 
 from ....torch.tensor import Tensor
+from ...derive.mathml import equation, markup, math
 from ...derive.names import text_of
 from ..explanation import Backward, Entry, ExplainedTape, Leaf
-from ..mathml import markup, math
 from ..rules import Written
 from .summary import cells, number, summary
 
@@ -98,7 +98,7 @@ def section(title: str, head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) 
 
 def forward(entry: Entry) -> tuple[str, ...]:
     formula = entry.computes
-    shown = typeset(entry.name) if formula is None else typeset(entry.name, " = ", formula)
+    shown = typeset(entry.name) if formula is None else typeset(entry.name, "=", formula)
     return (str(entry.place), escape(entry.op or "leaf"), shown, *figures(entry.value))
 
 
@@ -107,7 +107,7 @@ def back(explanation: ExplainedTape, step: Backward) -> Iterator[tuple[str, ...]
     arriving = f"{typeset(step.derivative)} arrives"
     yield (str(step.entry), op, arriving, *figures(step.arrives))
     for x in step.leaves:
-        rule = typeset(x.derivative, " += " if x.adds else " = ", x.rule)
+        rule = typeset(x.derivative, "+=" if x.adds else "=", x.rule)
         yield ("", "", rule, *figures(x.cotangent))
 
 
@@ -125,6 +125,7 @@ def figures(array: ndarray | None) -> tuple[str, str]:
 
 
 def typeset(left: Written, sign: str = "", right: Written | None = None) -> str:
-    latex = left.latex if right is None else f"{left.latex}{sign}{right.latex}"
-    text = left.text if right is None else f"{left.text}{sign}{right.text}"
-    return markup(math(latex, text, display=False))
+    if right is None:
+        return markup(math(left.mathml, left.text, display=False))
+    formula = equation(left.mathml, sign, right.mathml)
+    return markup(math(formula, f"{left.text} {sign} {right.text}", display=False))

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ...derive.mathml import equation, math
 from ..explanation import Backward, Entry, ExplainedTape, Input, Leaving
-from ..mathml import math
 from ..rules import Written
 from .graph import graph_of, layout
 from .summary import cells, sizes, summary
@@ -105,7 +105,7 @@ class Data:
             "inputs": [self.input(x) for x in entry.inputs],
             "shape": sizes(entry.shape),
             "value": self.array(entry.value),
-            "formula": None if computes is None else formula(entry.name, " = ", computes),
+            "formula": None if computes is None else formula(entry.name, "=", computes),
         }
 
     def input(self, x: Input) -> int | dict[str, Any]:
@@ -125,7 +125,7 @@ class Data:
         return {
             "input": x.input,
             "entry": x.entry,
-            "rule": formula(x.derivative, " += " if x.adds else " = ", x.rule),
+            "rule": formula(x.derivative, "+=" if x.adds else "=", x.rule),
             "cotangent": self.array(x.cotangent),
             "total": self.array(x.total),
         }
@@ -147,8 +147,8 @@ class Data:
 def formula(left: Written, sign: str = "", right: Written | None = None) -> Any:
     """The MathML of a formula, or of an equation."""
     if right is None:
-        return math(left.latex, left.text, display=False)
-    return math(f"{left.latex}{sign}{right.latex}", f"{left.text}{sign}{right.text}")
+        return math(left.mathml, left.text, display=False)
+    return math(equation(left.mathml, sign, right.mathml), f"{left.text} {sign} {right.text}")
 
 
 def described(x: ndarray, most: int) -> dict[str, Any]:
