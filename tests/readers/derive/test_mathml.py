@@ -11,6 +11,7 @@ from hypothesis import given
 from support import weights
 
 import tinygrad_mlp as tg
+from tinygrad_mlp.core import ops
 from tinygrad_mlp.readers.derive.mathml import grouped, markup
 from tinygrad_mlp.readers.derive.names import mathml_of
 from tinygrad_mlp.readers.fuzz.programs import Program
@@ -153,3 +154,28 @@ def test_random_programs_have_well_formed_elements(program: Program) -> None:
             assert all(len(found) == children for found in element.iter(tag))
         text = "".join(element.itertext())
         assert not re.search(r"\\|textstyle|operatorname|mathrm|mathbf|frac", text)
+
+
+# An op that is added to the table.
+
+
+def test_a_row_gives_its_formula_in_every_form() -> None:
+    """Nothing but the row is needed: the formula follows from it as text, LaTeX and MathML."""
+    row = ops.row(
+        "softsign", "softsign(x) / √(1 + x²)", lambda x: x / np.sqrt(1 + x * x),
+        lambda g, x: g * ops.softsign_slope(x), numpy="x / np.sqrt(1 + x * x)",
+    )  # fmt: skip
+    try:
+        ops.softsign_slope = lambda x: (1 + x * x) ** -1.5  # type: ignore[attr-defined]
+        f = tg.formula(lambda x: row(2 * x), x=SQUARE)
+        assert str(f) == "softsign(2 x) / √(1 + (2 x)²)"
+        assert r"\operatorname{\mathrm{softsign}}\left(2 \, x\right)" in f.latex
+        assert "<mi>softsign</mi>" in f.mathml
+        assert "<msqrt>" in f.mathml
+        np.testing.assert_allclose(f(x=SQUARE), 2 * SQUARE / np.sqrt(1 + 4 * SQUARE**2))
+        slope = tg.derive(lambda x: row(x).sum(), x=SQUARE)
+        assert str(slope) == "(1 + x²)^−1.5"
+        np.testing.assert_allclose(slope(x=SQUARE), (1 + SQUARE**2) ** -1.5)
+    finally:
+        del ops.TABLE["softsign"]
+        del ops.softsign_slope  # type: ignore[attr-defined]
