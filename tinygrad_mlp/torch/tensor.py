@@ -16,6 +16,7 @@ from ..core import tensor as core
 from ..core.ops import Op, Shape
 from ..core.tape import Change, Constant, Node, assign, current, leaf
 from ..core.tensor import Options, binary, run, unary, with_options
+from . import copying
 from .accepts import (
     FLOAT,
     NUMBERS,
@@ -402,21 +403,11 @@ class Tensor(Names, core.Tensor):
         return format(self.item(), spec) if self.ndim == 0 else format(repr(self), spec)
 
     def __reduce__(self) -> Any:
-        if not self.is_leaf:
-            raise RuntimeError(
-                "only leaves can be pickled or deep-copied, for a copy has no graph; "
-                "use .detach() first"
-            )
+        copying.require_leaf(self)
         parameter = hasattr(self, "_parameter")
         return restore, (super().numpy(), self.requires_grad, self.name, parameter)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        function, arguments = self.__reduce__()
-        copy: Tensor = function(*arguments)
-        if self.grad is not None:
-            copy.requires_grad_()
-            copy.grad = wrap(self.grad._array)
-        return copy.requires_grad_(self.requires_grad)
+    __copy__, __deepcopy__ = copying.shallow, copying.deep
 
     # Arithmetic.
 
