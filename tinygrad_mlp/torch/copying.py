@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from numpy import ndarray
@@ -40,7 +39,10 @@ def deep(x: Tensor, memo: dict[int, Any]) -> Tensor:
     copy = alike(x, made_of(x, dense(x._array)) if alone else moved_along(x, memo))
     if x.grad is not None and not parameter:
         # Who has stopped requiring grad keeps it too.
-        copy.requires_grad_().grad = deepcopy(x.grad, memo)
+        grad = memo.get(id(x.grad))
+        if grad is None:
+            grad = memo[id(x.grad)] = deep(x.grad, memo)
+        copy.requires_grad_().grad = grad
         copy.requires_grad_(x.requires_grad)
     return copy
 
