@@ -586,6 +586,11 @@ class Tensor(Names, core.Tensor):
             low, high = -np.inf if low is None else low, np.inf if high is None else high
         elif isinstance(low, builtins.float) or isinstance(high, builtins.float):
             return self.float().clamp(low, high)
+        elif self._array.dtype.kind in "iu":
+            # A bound beyond all that the dtype holds changes nothing; NumPy before 2.1 refuses it.
+            info = np.iinfo(self._array.dtype)
+            low = None if low is None else builtins.max(low, int(info.min))
+            high = None if high is None else builtins.min(high, int(info.max))
         try:
             return clamp(self, (low, high))
         except OverflowError as error:

@@ -1137,7 +1137,9 @@ def test_a_row_with_a_ufunc_is_an_op_like_any_other() -> None:
     step = tg.compile(lambda x: (apply(cbrt, (x * 27,)) * 2).sum())
     x = np.full((300, 200), 8.0)
     value, (slope,) = step(x)
-    assert (value, slope[0, 0]) == (12 * x.size, 0.5)
+    # NumPy's cbrt is within a unit in the last place or two, which its releases do not agree on.
+    assert value == pytest.approx(12 * x.size, rel=2.0**-49)
+    assert_equal(slope, np.full_like(x, 0.5), 2.0**-49)
     assert any(line.startswith("np.cbrt(buffer0") for line in lines_of(step)), step.source
 
 
